@@ -1,0 +1,1 @@
+"""tubetap: a transparent wire-protocol debugging proxy for ZeroMQ pipelines."""

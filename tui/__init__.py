@@ -1,0 +1,1 @@
+"""The Textual app. Reads recordings and nothing else."""
