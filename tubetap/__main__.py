@@ -1,0 +1,5 @@
+"""`python -m tubetap`: the same as the `tubetap` command."""
+
+from tubetap.cli import main
+
+main()
