@@ -1,0 +1,47 @@
+"""`tubetap demo`: a real noob tube under tubetap, to see in a minute what it is for."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import click
+
+EPOCHS_WITHOUT_TERMINAL = 60
+
+
+@click.command()
+@click.option("--epochs", type=click.IntRange(1), help="Stop after this many epochs.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to record (FILE.mcap).")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+@click.option(
+    "--tui/--no-tui",
+    default=None,
+    help="Watch live, or run for some epochs and print a summary. Default: watch when there is a terminal.",
+)
+def command(epochs: int | None, output: Path | None, force: bool, tui: bool | None) -> int:
+    """Run a real noob tube under tubetap.
+
+    An imitation camera with seven nodes, each a process of its own, that free-run. With a terminal its messages
+    are shown live; press q to leave. Without one it runs for some epochs and prints what was seen.
+
+    \b
+    Examples:
+      tubetap demo
+      tubetap demo --no-tui --epochs 200 -o demo.mcap
+    """
+    if importlib.util.find_spec("noob") is None or importlib.util.find_spec("zmq") is None:
+        raise click.ClickException("the demo needs noob: pip install 'tubetap[noob]'")
+    from proxy.run import run
+    from tubetap.cli.overview import print_overview
+
+    if tui is None:
+        tui = sys.stdout.isatty() and sys.stdin.isatty()
+    if not tui:
+        epochs = epochs or EPOCHS_WITHOUT_TERMINAL
+    program = [sys.executable, "-m", "tubetap.demo"]
+    if epochs is not None:
+        program += ["--epochs", str(epochs)]
+    result = run(program, output=output, force=force, tui=tui)
+    for path in result.recordings:
+        print_overview(path)
+    return 0 if tui else result.exit_code
