@@ -1,0 +1,74 @@
+"""Makes text from strangers safe to show: the one sanitiser between a payload and a terminal.
+
+Everything invisible or active (control characters, bidirectional overrides, zero-width characters,
+surrogates, unassigned and private code points, line separators) becomes a visible escape such as `\\x1b`,
+so that a result is one line and does nothing. Backslashes stay single: the result is for people to read,
+not to parse back.
+"""
+
+import re
+
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+# Code points that Unicode calls printable but renders as nothing (Default_Ignorable_Code_Point, plus blank
+# letters): str.isprintable() lets them through.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+ELLIPSIS = "…"
+
+
+def safe(text: str, limit: int | None = None) -> str:
+    """Return `text` as one harmless line, cut to at most `limit` characters (the last one then is `…`).
+
+    Never cuts an escape in two, and looks at no more of `text` than it needs.
+    """
+    if limit is not None:
+        if limit < 1:
+            return ""
+        head = text[: limit + 1]
+    else:
+        head = text
+    if head.isprintable() and (head.isascii() or not _BLANK.search(head)):
+        if limit is None or len(head) <= limit:
+            return head
+        return head[: limit - 1] + ELLIPSIS
+    pieces: list[str] = []
+    length = 0
+    fitting = 0  # how many pieces leave room for the ellipsis
+    for character in head:
+        piece = character if _is_safe(character) else _escape(character)
+        pieces.append(piece)
+        length += len(piece)
+        if limit is not None:
+            if length < limit:
+                fitting = len(pieces)
+            elif length > limit:
+                return "".join(pieces[:fitting]) + ELLIPSIS
+    return "".join(pieces)
+
+
+def safe_bytes(data: bytes, limit: int | None = None) -> str:
+    """Return bytes that usually are text (a topic, a routing id) as one harmless line; see `safe`.
+
+    What is not UTF-8 shows as `\\xff`.
+    """
+    if limit is not None:
+        data = data[: 4 * (limit + 1)]  # no character takes more than four bytes
+    return safe(data.decode("utf-8", "backslashreplace"), limit)
+
+
+def _is_safe(character: str) -> bool:
+    return character.isprintable() and not _BLANK.match(character)
+
+
+def _escape(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"
