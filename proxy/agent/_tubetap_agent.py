@@ -1,0 +1,257 @@
+"""The agent: after each bind of an ipc endpoint it gives the advertised path to the relay.
+
+The program's own socket gets a second name beside the first, the relay makes a socket that leads to it,
+and one rename puts that in the advertised path: at every moment whoever connects there reaches the
+program. Nothing else changes, and if any step fails everything stays as the program made it. Python 3.8
+and newer, standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+CONTROL = "TUBETAP_CONTROL"
+"""Environment variable: the path of the relay's control socket."""
+
+_PATCHED = "zmq.sugar.socket"
+_LONGEST_PATH = 103 if sys.platform == "darwin" else 107  # sun_path, less its NUL
+_PATIENCE_S = 2.0
+_TYPE, _LAST_ENDPOINT, _ROUTING_ID = 16, 32, 5
+_SOCKET_TYPES = (
+    *("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"),
+    *("SERVER", "CLIENT", "RADIO", "DISH", "GATHER", "SCATTER", "DGRAM", "PEER", "CHANNEL"),
+)
+
+_left_alone: set[str] = set()
+
+
+def install() -> None:
+    """Arrange for zmq to be patched when it is imported; costs one comparison an import until then."""
+    if not os.environ.get(CONTROL):
+        return
+    _mark("python")
+    if _PATCHED in sys.modules:
+        _patch(sys.modules[_PATCHED])
+    else:
+        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+
+
+class _Finder:
+    """A meta path finder that finds nothing itself, but has one module patched after it was loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != _PATCHED:
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            spec = find_spec(name, path, target) if find_spec is not None else None
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader)
+                return spec
+        return None
+
+
+class _Loader:
+    """Loads as the loader it stands for, patches, and is gone again."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _patch(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+def _patch(module: Any) -> None:
+    import functools
+
+    _mark("zmq")
+    original: Callable[..., Any] = module.Socket.bind
+    if getattr(original, "_tubetap", False):
+        return
+
+    @functools.wraps(original)
+    def bind(self: Any, addr: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, addr, *args, **kwargs)
+        try:
+            _after_bind(self)
+        except Exception as error:
+            _tell({"kind": "failed", "address": str(addr), "reason": f"{type(error).__name__}: {error}"})
+        return result
+
+    bind._tubetap = True  # type: ignore[attr-defined]
+    module.Socket.bind = bind
+
+
+def _after_bind(sock: Any) -> None:
+    address = os.fsdecode(sock.getsockopt(_LAST_ENDPOINT).rstrip(b"\0"))
+    number = sock.getsockopt(_TYPE)
+    socket_type = _SOCKET_TYPES[number] if 0 <= number < len(_SOCKET_TYPES) else str(number)
+    scheme, _, path = address.partition("://")
+    if scheme != "ipc" or path.startswith("@"):
+        kind = "ipc abstract" if scheme == "ipc" else scheme
+        if kind not in _left_alone:
+            _left_alone.add(kind)
+            _tell({"kind": "left", "address": address, "scheme": kind, "socket_type": socket_type})
+        return
+    report = {
+        "kind": "bind",
+        "socket_type": socket_type,
+        "routing_id": sock.getsockopt(_ROUTING_ID).hex(),
+        "wildcard": not os.path.isabs(path) and os.path.basename(path) == "socket",
+        "parent": os.getppid(),
+        "command_line": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
+        "versions": _versions(),
+    }
+    _give_to_relay(os.path.abspath(path), report)
+
+
+def _give_to_relay(path: str, report: dict[str, Any]) -> None:
+    control = _connect()
+    if control is None:
+        return
+    with control:
+        inode = os.lstat(path).st_ino
+        real = _second_name(path)
+        try:
+            report.update(path=path, real=real, staging=real + "+", inode=inode)
+            answer = _ask(control, report)
+            if not answer.get("listening"):
+                raise RuntimeError(answer.get("error", "the relay did not answer"))
+            os.rename(real + "+", path)
+            control.sendall(b"done\n")
+        except BaseException:
+            _put_back(path, real, inode)
+            raise
+
+
+def _second_name(path: str) -> str:
+    # A hard link beside the first name. One that says what it is if there is room in sun_path ("+" is for the
+    # relay's own socket while it is being made), else one that is no longer than most names.
+    folder = os.path.dirname(path)
+    real = path + ".tap"
+    if len(os.fsencode(real + "+")) <= _LONGEST_PATH:
+        if os.path.lexists(real):
+            os.unlink(real)
+        _link(path, real)
+        return real
+    for number in range(100):
+        real = os.path.join(folder, f"~{number}")
+        if len(os.fsencode(real + "+")) > _LONGEST_PATH:
+            raise RuntimeError(
+                f"no room for a second name: {path} has {len(os.fsencode(path))} of the {_LONGEST_PATH} bytes"
+                f" that a unix socket's path may have; use a shorter folder (for noob: NOOB_TMP_DIR)"
+            )
+        try:
+            _link(path, real)
+        except FileExistsError:
+            continue
+        return real
+    raise RuntimeError(f"too many sockets with long paths in {folder}")
+
+
+def _link(path: str, real: str) -> None:
+    try:
+        os.link(path, real)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: for a moment there is no socket at the advertised path.
+        os.rename(path, real)
+
+
+def _put_back(path: str, real: str, inode: int) -> None:
+    try:
+        if os.path.lexists(path) and os.lstat(path).st_ino == inode:
+            os.unlink(real)
+        else:
+            os.rename(real, path)
+    except OSError:
+        pass
+
+
+def _connect() -> socket.socket | None:
+    import socket
+
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        control.settimeout(_PATIENCE_S)
+        control.connect(os.environ[CONTROL])
+    except (OSError, KeyError):
+        control.close()
+        return None
+    return control
+
+
+def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
+    import json
+    import time
+
+    report["pid"] = os.getpid()
+    control.sendall(json.dumps(report).encode() + b"\n")
+    deadline = time.monotonic() + _PATIENCE_S
+    data = b""
+    while not data.endswith(b"\n"):
+        control.settimeout(max(0.001, deadline - time.monotonic()))
+        part = control.recv(65536)
+        if not part:
+            break
+        data += part
+    answer: dict[str, Any] = json.loads(data) if data else {}
+    return answer
+
+
+def _tell(fact: dict[str, Any]) -> None:
+    # What the program need not know of; there is nobody to tell if the relay is gone.
+    import json
+
+    control = _connect()
+    if control is None:
+        return
+    with control:
+        fact["pid"] = os.getpid()
+        try:  # noqa: SIM105
+            control.sendall(json.dumps(fact).encode() + b"\n")
+        except OSError:
+            pass
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": sys.version.split()[0]}
+    zmq = sys.modules.get("zmq")
+    if zmq is not None:
+        versions["pyzmq"] = str(getattr(zmq, "__version__", ""))
+        zmq_version = getattr(zmq, "zmq_version", None)
+        versions["libzmq"] = zmq_version() if zmq_version is not None else ""
+    noob = getattr(sys.modules.get("noob"), "__file__", None)
+    if noob:
+        # Where it is installed the folder beside it is named by its version; asking importlib takes longer.
+        for entry in os.listdir(os.path.dirname(os.path.dirname(noob))):
+            if entry.startswith("noob-") and entry.endswith(".dist-info"):
+                versions["noob"] = entry[len("noob-") : -len(".dist-info")]
+    return versions
+
+
+def _mark(what: str) -> None:
+    # An empty file that tells the supervisor how far this run came, should there be nothing to record.
+    try:
+        os.close(
+            os.open(os.path.join(os.path.dirname(os.environ[CONTROL]), "seen-" + what), os.O_CREAT, 0o600)
+        )
+    except OSError:
+        pass

@@ -1,0 +1,55 @@
+"""What can be known of a process from outside: who is behind a socket, its command line, when it ends.
+
+Everything here is best effort: where the system does not say, the answer is None.
+"""
+
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+
+__all__ = ["command_line", "is_alive", "peer_pid"]
+
+_UCRED = struct.Struct("3i")
+_SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # <sys/un.h> on macOS
+
+
+def peer_pid(sock: socket.socket) -> int | None:
+    """Return the pid of the process at the other end of a unix socket (SO_PEERCRED, LOCAL_PEERPID)."""
+    if sock.family != socket.AF_UNIX:
+        return None
+    try:
+        if hasattr(socket, "SO_PEERCRED"):
+            pid: int = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))[0]
+            return pid or None
+        if sys.platform == "darwin":
+            return sock.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID) or None
+    except OSError:
+        pass
+    return None
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process exists (a zombie counts as dead where /proc can tell)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in "ZX"
+        )
+    except (OSError, IndexError):
+        return True
+
+
+def command_line(pid: int) -> tuple[str, ...]:
+    """Return a process's arguments as the system tells them; empty where it does not."""
+    try:
+        data = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(part.decode("utf-8", "replace") for part in data.split(b"\0")[:-1])
