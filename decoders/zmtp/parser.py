@@ -1,0 +1,290 @@
+"""The ZMTP stream parser: the bytes of one direction of one connection in, events out.
+
+A state machine without I/O or clock: greeting, handshake, traffic, and for a parser begun late a search for
+a frame boundary. It is total: whatever the bytes, `feed` returns events and keeps bounded memory. How the
+stream is cut into chunks makes no difference to the events.
+"""
+
+from decoders.zmtp.boundary import begins_a_frame
+from decoders.zmtp.commands import Malformed, command_event, command_name
+from decoders.zmtp.encoding import COMMAND, LONG, MORE
+from decoders.zmtp.events import Command, Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
+
+MAX_MESSAGE = 1 << 30
+"""The largest message in bytes, all its frames together, that is put together."""
+
+MAX_FRAMES = 1 << 16
+"""The largest number of frames in one message."""
+
+MAX_COMMAND = 1 << 20
+"""The largest command in bytes."""
+
+MAX_SEARCH = 1 << 30
+"""How many bytes a parser begun in the middle of a stream looks at before it gives up."""
+
+_GREETING = 64
+_SMALL = 4096  # pieces of a frame below this size are joined as they come
+_SUBSCRIBERS = ("SUB", "XSUB")
+_MECHANISMS = ("NULL", "PLAIN", "CURVE")
+
+
+class StreamParser:
+    """Parses one direction of one connection.
+
+    `subscriptions` says whether messages that begin with 0x01 or 0x00 are subscriptions, as they are from a
+    SUB or XSUB to its publisher; None: as the peer's socket type in the handshake tells. The other
+    arguments bound what is kept, in bytes and frames: a stream that exceeds them becomes opaque.
+    """
+
+    __slots__ = (
+        "_body",
+        "_flags",
+        "_frames",
+        "_max_command",
+        "_max_frames",
+        "_max_message",
+        "_mechanism",
+        "_missing",
+        "_ready",
+        "_rest",
+        "_searching",
+        "_short",
+        "_size",
+        "_subscriptions",
+        "bytes_seen",
+        "opaque",
+    )
+
+    bytes_seen: int
+    """All bytes fed so far, understood or not."""
+
+    opaque: str | None
+    """Why the stream is no longer understood, None while it is."""
+
+    def __init__(
+        self,
+        *,
+        subscriptions: bool | None = None,
+        max_message: int = MAX_MESSAGE,
+        max_frames: int = MAX_FRAMES,
+        max_command: int = MAX_COMMAND,
+    ) -> None:
+        self.bytes_seen = 0
+        self.opaque = None
+        self._subscriptions = subscriptions
+        self._max_message = max_message
+        self._max_frames = max_frames
+        self._max_command = max_command
+        self._mechanism = ""  # "" until the greeting is complete
+        self._ready = False  # the handshake of this direction is done
+        self._searching = False
+        self._short = 0  # flags below this take the fast path: 2 once messages may come
+        self._rest = b""  # the beginning of a greeting, or of a frame whose size isn't known or is small
+        self._frames: list[bytes] = []  # of the message being put together
+        self._size = 0  # their bytes, as far as they came in long frames
+        self._flags = 0  # of the long frame being put together,
+        self._missing = 0  # the bytes it still lacks,
+        self._body: list[bytes | bytearray] = []  # and the pieces there are
+
+    @property
+    def ready(self) -> bool:
+        """Whether this direction's handshake is done, so that messages may come."""
+        return self._ready
+
+    def resync(self, *, socket_type: str = "") -> None:
+        """Begin in the middle of a stream, its handshake past: at the next chunk that starts with a frame.
+
+        `socket_type` is that of the peer whose bytes these are, where it is known. A `Resynced` event tells
+        where the boundary was found. The first message may lack its first frames.
+        """
+        self._mechanism = "NULL"
+        self._searching = True
+        self._end_handshake(socket_type)
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[Event]:
+        """Take the next bytes of the stream and return what they complete; never raises."""
+        self.bytes_seen += len(data)
+        events: list[Event] = []
+        if self.opaque is not None:
+            return events
+        try:
+            self._read(data if type(data) is bytes else bytes(data), events)
+        except Malformed as rule:
+            self.opaque = str(rule)
+            events.append(Opaque(self.opaque))
+            self._rest = b""
+            self._frames = []
+            self._body = []
+        return events
+
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        position = 0
+        if self._missing:
+            piece = data[: self._missing]
+            self._keep(piece)
+            if self._missing:
+                return
+            body, self._body = b"".join(self._body), []
+            self._complete(self._flags, body, events)
+            position = len(piece)
+        elif self._rest:
+            data = self._rest + data
+            self._rest = b""
+        if not self._mechanism:
+            position = self._greeting(data, events)
+        elif self._searching and not self._found(data, events):
+            return
+        self._traffic(data, position, events)
+
+    def _greeting(self, data: bytes, events: list[Event]) -> int:
+        """Read the greeting (RFC 37) as far as it is there; return where the traffic begins."""
+        if data and data[0] != 0xFF:
+            raise Malformed(f"no ZMTP greeting: the first byte is {data[0]:#04x}, not 0xff")
+        if len(data) > 9 and not data[9] & 1:
+            raise Malformed("no ZMTP greeting: the signature does not end in 0x7f")
+        if len(data) > 10 and data[10] < 3:
+            raise Malformed(f"ZMTP {data[10] + 1 if data[10] < 2 else 2}.0: only 3.0 and later are decoded")
+        if len(data) < _GREETING:
+            return 0
+        mechanism = data[12:32].rstrip(b"\0").decode("ascii", "backslashreplace")
+        events.append(Greeting((data[10], data[11]), mechanism, bool(data[32] & 1)))
+        if mechanism not in _MECHANISMS:
+            raise Malformed(f"the security mechanism {mechanism[:20]!r} is not decoded")
+        self._mechanism = mechanism
+        return _GREETING
+
+    def _found(self, data: bytes, events: list[Event]) -> bool:
+        """Look for a frame boundary at the start of a chunk; return whether it is there."""
+        if begins_a_frame(data, self._max_message):
+            self._searching = False
+            events.append(Resynced(self.bytes_seen - len(data)))
+            return True
+        if self.bytes_seen > MAX_SEARCH:
+            raise Malformed("begun in the middle of the stream, and found no frame boundary")
+        return False
+
+    def _traffic(self, data: bytes, position: int, events: list[Event]) -> None:
+        """Read frames: the hot path. Keeps what is left of an incomplete one."""
+        if not self._mechanism:
+            self._rest = data
+            return
+        frames = self._frames
+        max_frames = self._max_frames
+        append = events.append
+        short = self._short
+        end = len(data)
+        last = end - 1
+        while position < last:
+            flags = data[position]
+            if flags < short:  # a message's short frame
+                start = position + 2
+                position = start + data[position + 1]
+                if position > end:
+                    position = start - 2
+                    break
+                if flags:
+                    frames.append(data[start:position])
+                    if len(frames) >= max_frames:
+                        raise Malformed(f"a message of more than {max_frames:,} frames")
+                elif frames:
+                    frames.append(data[start:position])
+                    append(Message(tuple(frames)))
+                    frames.clear()
+                else:
+                    append(Message((data[start:position],)))
+                continue
+            if flags & LONG:
+                start = position + 9
+                if start > end:
+                    break
+                size = int.from_bytes(data[position + 1 : start], "big")
+            else:
+                start = position + 2
+                size = data[position + 1]
+            self._check(flags, size)
+            stop = start + size
+            if stop > end:
+                if not flags & LONG:
+                    break
+                self._flags = flags
+                self._missing = size
+                self._keep(data[start:])
+                return
+            position = stop
+            self._complete(flags, data[start:stop], events)
+            short = self._short
+        self._rest = data[position:]
+
+    def _check(self, flags: int, size: int) -> None:
+        """Hold a frame's header against the grammar and the bounds, before its body is waited for."""
+        if flags > 7:
+            raise Malformed(f"a frame with reserved flags ({flags:#04x})")
+        if size >> 63:
+            raise Malformed("a frame of more than 2**63 - 1 bytes")
+        if flags & COMMAND:
+            if flags & MORE:
+                raise Malformed("a command with the MORE flag")
+            if size > self._max_command:
+                raise Malformed(f"a command of {size:,} bytes; at most {self._max_command:,} are kept")
+            return
+        if not self._ready:
+            raise Malformed("a message before the handshake is done")
+        if not self._frames:
+            self._size = 0
+        if self._size + size > self._max_message:
+            raise Malformed(f"a message of more than {self._max_message:,} bytes")
+
+    def _keep(self, piece: bytes) -> None:
+        """Keep a piece of the frame being put together; small ones are joined, so that none costs much."""
+        self._missing -= len(piece)
+        body = self._body
+        if len(piece) >= _SMALL or not self._missing:
+            body.append(piece)
+        elif body and type(body[-1]) is bytearray and len(body[-1]) < 1 << 20:
+            body[-1] += piece
+        else:
+            body.append(bytearray(piece))
+
+    def _complete(self, flags: int, body: bytes, events: list[Event]) -> None:
+        """Take a whole frame whose header was checked."""
+        if flags & COMMAND:
+            self._command(body, events)
+            return
+        frames = self._frames
+        if flags & MORE:
+            frames.append(body)
+            self._size += len(body)
+            if len(frames) >= self._max_frames:
+                raise Malformed(f"a message of more than {self._max_frames:,} frames")
+        elif frames:
+            frames.append(body)
+            events.append(Message(tuple(frames)))
+            frames.clear()
+        elif self._subscriptions and body and body[0] < 2:
+            events.append(Subscription(body[1:], body[0] == 1, "message"))
+        else:
+            events.append(Message((body,)))
+
+    def _command(self, body: bytes, events: list[Event]) -> None:
+        name, data = command_name(body)
+        if self._mechanism == "CURVE":
+            events.append(command_event(name, data, "") if name == "ERROR" else _sealed(name, data))
+            if name in ("INITIATE", "READY"):
+                raise Malformed("encrypted by CURVE")
+            return
+        event = command_event(name, data, self._mechanism)
+        events.append(event)
+        if type(event) is Ready and not self._ready:
+            self._end_handshake(event.socket_type)
+
+    def _end_handshake(self, socket_type: str) -> None:
+        self._ready = True
+        if self._subscriptions is None:
+            self._subscriptions = socket_type in _SUBSCRIBERS
+        # Subscriptions in message form are looked for in `_complete` only.
+        self._short = 0 if self._subscriptions else 2
+
+
+def _sealed(name: str, data: bytes) -> Command:
+    """Return a CURVE handshake command without its body: keys and boxes say nothing to a reader."""
+    return Command(name, b"")
