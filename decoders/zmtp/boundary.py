@@ -10,6 +10,7 @@ from decoders.zmtp.encoding import COMMAND, LONG, MORE
 _KNOWN_COMMANDS = (b"\x09SUBSCRIBE", b"\x06CANCEL", b"\x04PING", b"\x04PONG")
 _ENOUGH = 4
 _ENOUGH_FRAMES = 1000
+_MOST_PARTS = 64  # bytes that are all 0x01 look like a message of endless parts
 
 
 def begins_a_frame(data: bytes, max_message: int) -> bool:
@@ -21,6 +22,7 @@ def begins_a_frame(data: bytes, max_message: int) -> bool:
     evidence = 0
     position = 0
     frames = 0
+    parts = 0
     end = len(data)
     while position < end and frames < _ENOUGH_FRAMES:
         flags = data[position]
@@ -42,6 +44,9 @@ def begins_a_frame(data: bytes, max_message: int) -> bool:
             evidence += 4
         position = start + size
         frames += 1
+        parts = parts + 1 if flags & MORE else 0
+        if parts > _MOST_PARTS:
+            return False
     if position == end and evidence:
         evidence += 3
     return evidence >= _ENOUGH
