@@ -34,7 +34,8 @@ class Epoch:
     """An epoch, root or nested; immutable, hashable and ordered: a parent comes before its sub-epochs.
 
     `root` is the number of the root epoch, `path` the segments below it, outermost first. Behaves like noob's
-    own class of this name (`noob.types.Epoch`), so `len`, indexing and arithmetic mean the same.
+    own class of this name (`noob.types.Epoch`), so `len`, indexing and arithmetic mean the same; only sub-epochs
+    of different nodes are ordered by the node's name here, and by an internal number there.
     """
 
     __slots__ = ("path", "root")
