@@ -19,7 +19,7 @@ Segment: TypeAlias = tuple[str, int]
 """The node that made a sub-epoch, and its number among those made of the same parent, from 0."""
 
 MAX_ROOT = 2**63 - 1
-"""The largest number noob accepts in an epoch."""
+"""The largest number read in an epoch; noob itself stops at 2**32 - 1."""
 
 MAX_SEGMENTS = 256
 """The deepest nesting that is read; noob nests one level for each `map` on the way."""
@@ -33,9 +33,9 @@ _SEGMENT = re.compile(r"\.([^.\[\]]+)\[(\d+)\]")
 class Epoch:
     """An epoch, root or nested; immutable, hashable and ordered: a parent comes before its sub-epochs.
 
-    `root` is the number of the root epoch, `path` the segments below it, outermost first. Behaves like noob's
-    own class of this name (`noob.types.Epoch`), so `len`, indexing and arithmetic mean the same; only sub-epochs
-    of different nodes are ordered by the node's name here, and by an internal number there.
+    `root` is the number of the root epoch, `path` the segments below it, outermost first. Behaves like
+    noob's own class of this name (`noob.types.Epoch`), so `len`, indexing and arithmetic mean the same;
+    only sub-epochs of different nodes are ordered by the node's name here, and by an internal number there.
     """
 
     __slots__ = ("path", "root")

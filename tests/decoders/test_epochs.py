@@ -15,7 +15,7 @@ from decoders.errors import DecodeError
 
 NODES = st.text(st.sampled_from("abc_9"), min_size=1, max_size=4)
 PATHS = st.lists(st.tuples(NODES, st.integers(0, 5)), max_size=3)
-EPOCHS = st.builds(Epoch, st.integers(0, 3) | st.integers(0, 2**63 - 1), PATHS)
+EPOCHS = st.builds(Epoch, st.integers(0, 3) | st.integers(0, 2**32 - 20), PATHS)
 
 
 def noob(epoch: Epoch) -> NoobEpoch:
@@ -105,9 +105,8 @@ def test_like_noobs(one: Epoch, other: Epoch, node: str, number: int) -> None:
     assert (one.parent and noob(one.parent)) == mine.parent
     assert noob(one / (node, number)) == mine / (node, number)
     assert [noob(sub) for sub in one.make_subepochs(node, 2)] == mine.make_subepochs(node, 2)
-    if one.root < 2**63 - 10:
-        assert noob(one + number) == mine + number
-        assert noob(one + number - number) == mine
+    assert noob(one + number) == mine + number
+    assert noob(one + number - number) == mine
     assert one != one.root  # an epoch is no number, there as here
     assert mine != one.root
 
