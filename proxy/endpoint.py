@@ -7,6 +7,7 @@ This is the one place that knows how the two are told apart, put back and cleane
 import contextlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -95,6 +96,7 @@ class Journal:
     """The relay's list of endpoints on disk, for whoever has to put them back when the relay was killed."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def relayed(self, endpoint: Endpoint) -> None:
@@ -104,6 +106,10 @@ class Journal:
     def retired(self, endpoint: Endpoint) -> None:
         """Note that an endpoint needs no more care."""
         self._file.write(json.dumps({"id": endpoint.id, "retired": True}) + "\n")
+
+    def remove_folder(self) -> None:
+        """Remove the run's private folder, where the journal is; for a relay that outlived its supervisor."""
+        shutil.rmtree(self._path.parent, ignore_errors=True)
 
 
 def read_journal(path: Path) -> list[Endpoint]:

@@ -3,14 +3,17 @@
 Everything here is best effort: where the system does not say, the answer is None.
 """
 
+import asyncio
 import os
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["command_line", "is_alive", "peer_pid"]
+__all__ = ["ExitWatch", "command_line", "is_alive", "peer_pid"]
 
+_CHECK_S = 1.0
 _UCRED = struct.Struct("3i")
 _SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # <sys/un.h> on macOS
 
@@ -53,3 +56,37 @@ def command_line(pid: int) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(part.decode("utf-8", "replace") for part in data.split(b"\0")[:-1])
+
+
+class ExitWatch:
+    """Tells when processes end that are not our children: at once with pidfds, else within a second."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_exit: Callable[[int], None]) -> None:
+        self._loop = loop
+        self._on_exit = on_exit
+        self._descriptors: dict[int, int | None] = {}
+
+    def add(self, pid: int) -> None:
+        """Watch a process, once."""
+        if pid in self._descriptors:
+            return
+        self._descriptors[pid] = None
+        try:
+            self._descriptors[pid] = descriptor = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            self._loop.call_later(_CHECK_S, self._check, pid)
+        else:
+            self._loop.add_reader(descriptor, self._exited, pid)
+
+    def _check(self, pid: int) -> None:
+        if is_alive(pid):
+            self._loop.call_later(_CHECK_S, self._check, pid)
+        else:
+            self._exited(pid)
+
+    def _exited(self, pid: int) -> None:
+        descriptor = self._descriptors.pop(pid)
+        if descriptor is not None:
+            self._loop.remove_reader(descriptor)
+            os.close(descriptor)
+        self._on_exit(pid)

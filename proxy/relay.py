@@ -12,14 +12,12 @@ import os
 import resource
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from proxy.endpoint import Endpoint, Journal
-from proxy.processes import is_alive, peer_pid
+from proxy.processes import ExitWatch, is_alive, peer_pid
 from proxy.tee import BUFFER_BYTES, Kind, Tee
 
 __all__ = ["Relay", "main"]
@@ -28,7 +26,7 @@ _READ_BYTES = 64 << 10
 _READ_BYTES_MOST = 1 << 20
 _CONNECT_RETRY_S = 0.005
 _ACCEPT_RETRY_S = 0.05
-_OWNER_CHECK_S = 1.0
+_DRAIN_S = 0.5
 _FINISH_S = 60.0
 
 
@@ -206,6 +204,7 @@ class _Link:
         if self._server is not None:
             self._server.close()
         self.relay.tee.say(Kind.CLOSED, self.id, time.time_ns(), {"reason": reason})
+        self.relay.finish_if_alone()
 
 
 class _Listener:
@@ -286,6 +285,8 @@ class Relay:
         self.links: dict[int, _Link] = {}
         self.listeners: dict[int, _Listener] = {}
         self.paused: set[_Flow] = set()
+        self._processes = ExitWatch(self.loop, self._process_ended)
+        self._endpoints: list[Endpoint] = []
         self._control = control
         self._supervisor: socket.socket | None = supervisor
         self._ids = {"endpoint": 0, "connection": 0}
@@ -300,9 +301,8 @@ class Relay:
         self._supervisor.setblocking(False)
         self.loop.add_reader(self._supervisor.fileno(), self._read_supervisor)
         server = await asyncio.start_unix_server(self._serve_agent, sock=self._control)
-        owners = self.loop.create_task(self._watch_owners())
+        self._tell_supervisor({"kind": "ready"})
         await self._finish.wait()
-        owners.cancel()
         server.close()
         await self._wind_up()
 
@@ -311,6 +311,8 @@ class Relay:
         link = _Link(self, self._next("connection"), listener, client)
         self.links[link.id] = link
         self.tee.say(Kind.OPENED, link.id, time.time_ns(), self._opened(link))
+        if link.peer is not None:
+            self._processes.add(link.peer)
         link.connect()
 
     def _opened(self, link: _Link) -> dict[str, Any]:
@@ -351,6 +353,8 @@ class Relay:
             if other.endpoint.path == endpoint.path:
                 other.retire(clean=False)
         self.listeners[endpoint.id] = listener
+        self._endpoints.append(endpoint)
+        self._processes.add(endpoint.pid)
         self.journal.relayed(endpoint)
         self.tee.say(Kind.ENDPOINT, 0, time.time_ns(), _facts(endpoint, report))
         self._tell_supervisor({"kind": "endpoint", "address": endpoint.address})
@@ -379,17 +383,21 @@ class Relay:
             self._supervisor.close()
             self._supervisor = None
             self._orphaned = True
+            self.finish_if_alone()
             return
         self._orders += data
-        if b"finish\n" in self._orders:
+        *orders, self._orders = self._orders.split(b"\n")
+        if b"unrecorded" in orders:
+            self.tee.stop()
+        if b"finish" in orders:
             self._finish.set()
 
     def _attach_recorder(self, sock: socket.socket) -> None:
         now = time.time_ns()
         catch_up: list[bytes] = []
         if not self._first_recorder:
-            for listener in self.listeners.values():
-                catch_up += self.tee.frame(Kind.ENDPOINT, 0, now, _facts(listener.endpoint, {}))
+            for endpoint in self._endpoints:
+                catch_up += self.tee.frame(Kind.ENDPOINT, 0, now, _facts(endpoint, {}))
             for link in self.links.values():
                 heads = {
                     str(int(kind)): flow.head.hex()
@@ -406,17 +414,23 @@ class Relay:
 
     # Ends.
 
-    async def _watch_owners(self) -> None:
-        """Retire endpoints whose process ended; without a supervisor, finish after the last of them."""
-        while True:
-            await asyncio.sleep(_OWNER_CHECK_S)
-            for listener in list(self.listeners.values()):
-                if not is_alive(listener.endpoint.pid):
-                    listener.retire()
-            if self._orphaned and not self.listeners and not self.links:
-                self._finish.set()
+    def _process_ended(self, pid: int) -> None:
+        self.tee.say(Kind.PROCESS, 0, time.time_ns(), {"pid": pid})
+        for listener in list(self.listeners.values()):
+            if listener.endpoint.pid == pid:
+                listener.retire()
+        self.finish_if_alone()
+
+    def finish_if_alone(self) -> None:
+        """Without a supervisor, finish once the last of the program's processes is gone."""
+        if self._orphaned and not self.listeners and not self.links:
+            self._finish.set()
 
     async def _wind_up(self) -> None:
+        # What is on its way between processes that just ended still goes through.
+        deadline = self.loop.time() + _DRAIN_S
+        while self.links and self.loop.time() < deadline:
+            await asyncio.sleep(0.01)
         for listener in list(self.listeners.values()):
             if is_alive(listener.endpoint.pid):
                 listener.put_back()
@@ -424,9 +438,10 @@ class Relay:
                 listener.retire()
         for link in list(self.links.values()):
             link.close("the run ended")
-        self._tell_supervisor({"kind": "finishing", "waiting": self.tee.waiting})
-        unwritten = await self.tee.finish(time.time_ns(), _FINISH_S)
-        self._tell_supervisor({"kind": "finished", "lost": self.tee.total_lost, "unwritten": unwritten})
+        unrecorded = await self.tee.finish(time.time_ns(), _FINISH_S)
+        self._tell_supervisor({"kind": "finished", "unrecorded": unrecorded})
+        if self._orphaned:
+            self.journal.remove_folder()
 
 
 def _facts(endpoint: Endpoint, report: dict[str, Any]) -> dict[str, Any]:
@@ -441,15 +456,13 @@ def _facts(endpoint: Endpoint, report: dict[str, Any]) -> dict[str, Any]:
     return facts | {"versions": report["versions"]} if "versions" in report else facts
 
 
-def main(
-    control: int,
-    supervisor: int,
-    journal: str,
-    limit: int,
-    block: bool,
-    ready: Callable[[], None] = lambda: None,
-) -> None:
-    """Run a relay on inherited sockets (file descriptors); the entry of the relay's process."""
+def main(arguments: list[str]) -> None:
+    """Run a relay; the entry of its process.
+
+    Arguments: the file descriptors of the control and the supervisor socket, the journal's path, the tee's
+    limit in bytes, and "block" or "drop".
+    """
+    control, supervisor, journal, limit, on_overflow = arguments
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -459,17 +472,12 @@ def main(
 
     async def serve() -> None:
         relay = Relay(
-            control=socket.socket(fileno=control),
-            supervisor=socket.socket(fileno=supervisor),
+            control=socket.socket(fileno=int(control)),
+            supervisor=socket.socket(fileno=int(supervisor)),
             journal=Journal(Path(journal)),
-            limit=limit,
-            block=block,
+            limit=int(limit),
+            block=on_overflow == "block",
         )
-        ready()
         await relay.run()
 
     asyncio.run(serve())
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5] == "block")

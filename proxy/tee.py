@@ -73,8 +73,8 @@ class Tee:
         self._timer: asyncio.TimerHandle | None = None
         self._blocked = False
         self._losses: dict[tuple[int, Kind], list[int]] = {}
+        self._unrecorded = 0
         self.waiting = 0
-        self.total_lost = 0
 
     @property
     def full(self) -> bool:
@@ -101,6 +101,16 @@ class Tee:
         self._loop.add_reader(sock.fileno(), self._read_acknowledgements)
         self._flush()
 
+    def stop(self) -> None:
+        """Take no more chunks: there will be no recorder. What waits is dropped; losses are still counted."""
+        self._detach()
+        self._limit = 0
+        self._block = False
+        self._parts.clear()
+        self._unrecorded += self.waiting
+        self.waiting = 0
+        self._on_drained()
+
     def chunk(self, kind: Kind, connection: int, time_ns: int, data: bytes) -> None:
         """Take a chunk of traffic; drop and count it when the buffer is full."""
         if self.waiting >= self._limit and not self._block:
@@ -122,17 +132,21 @@ class Tee:
         return _HEADER.pack(kind, connection, time_ns, len(data)), data
 
     async def finish(self, time_ns: int, timeout: float) -> int:
-        """Write out what waits, for at most `timeout` seconds, and close; returns the bytes never written."""
-        if self._losses:
-            self._report_losses(time_ns)
+        """Write out what waits, for at most `timeout` seconds, and close.
+
+        Returns the bytes that no recorder was told of, not even as a loss.
+        """
+        if self._socket is not None:
+            self._report_losses(time_ns, force=True)
         self.say(Kind.END, 0, time_ns, {})
         deadline = self._loop.time() + timeout
         while self._parts and self._socket is not None and self._loop.time() < deadline:
             self._flush()
             await asyncio.sleep(0.005)
-        unwritten = self.waiting
         self._detach()
-        return unwritten
+        lost = sum(size for size, _ in self._losses.values())
+        waiting = self.waiting if self._parts else 0
+        return self._unrecorded + waiting + lost
 
     def _put(self, header: bytes, data: bytes) -> None:
         self._parts.append(header)
@@ -146,12 +160,11 @@ class Tee:
             self._timer = self._loop.call_later(_BATCH_DELAY_S, self._flush)
 
     def _drop(self, kind: Kind, connection: int, time_ns: int, size: int) -> None:
-        self.total_lost += size
         loss = self._losses.setdefault((connection, kind), [0, time_ns])
         loss[0] += size
 
-    def _report_losses(self, time_ns: int) -> None:
-        if self.waiting > self._limit // 2:
+    def _report_losses(self, time_ns: int, *, force: bool = False) -> None:
+        if self.waiting > self._limit // 2 and not force:
             # Wait for real room, so that one overload makes one gap and not thousands.
             return
         losses, self._losses = self._losses, {}

@@ -39,7 +39,7 @@ def install() -> None:
     if _PATCHED in sys.modules:
         _patch(sys.modules[_PATCHED])
     else:
-        sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder())
 
 
 class _Finder:
@@ -48,7 +48,7 @@ class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != _PATCHED:
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
             spec = find_spec(name, path, target) if find_spec is not None else None
@@ -249,9 +249,8 @@ def _versions() -> dict[str, str]:
 
 def _mark(what: str) -> None:
     # An empty file that tells the supervisor how far this run came, should there be nothing to record.
-    try:
-        os.close(
-            os.open(os.path.join(os.path.dirname(os.environ[CONTROL]), "seen-" + what), os.O_CREAT, 0o600)
-        )
+    try:  # contextlib would have to be loaded first, in every start
+        path = os.path.join(os.path.dirname(os.environ[CONTROL]), "seen-" + what)
+        os.close(os.open(path, os.O_CREAT, 0o600))
     except OSError:
         pass

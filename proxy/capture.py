@@ -1,0 +1,329 @@
+"""From raw chunks to a recording: a parser for each direction, an envelope for each message, copies told
+apart.
+
+Takes the frames of the tee in order and writes to a `RecordingWriter`; no I/O, no clock and no threads of
+its own.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from decoders.envelope import read_envelope
+from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, StreamParser, Subscription
+from proxy.layout import place
+from proxy.processes import command_line
+from proxy.publications import Publications
+from proxy.tee import Kind
+from recordings import records
+from recordings.control import ControlRecord
+from recordings.errors import DiskError
+from recordings.writer import RecordingWriter
+
+__all__ = ["Capture"]
+
+_PUBLISHERS = ("PUB", "XPUB")
+
+
+class _Stream:
+    """One direction of one connection."""
+
+    __slots__ = ("connection", "direction", "greeting", "parser", "ready")
+
+    def __init__(self, connection: "_Connection", direction: str) -> None:
+        self.connection = connection
+        self.direction = direction
+        self.parser = StreamParser()
+        self.greeting: Greeting | None = None
+        self.ready: Ready | None = None
+
+    def begin_late(self) -> None:
+        self.parser = StreamParser()
+        self.parser.resync(socket_type=self.ready.socket_type if self.ready else "")
+
+    def peer(self) -> records.Peer | None:
+        if self.greeting is None or self.ready is None:
+            return None
+        return records.Peer(
+            version=self.greeting.version,
+            mechanism=self.greeting.mechanism,
+            socket_type=self.ready.socket_type,
+            routing_id=self.ready.routing_id,
+        )
+
+
+class _Connection:
+    """A connection through the relay; `publications` are those it gets copies of, where there are any."""
+
+    __slots__ = ("endpoint", "handshaken", "id", "into", "out", "peer_pid", "publications")
+
+    def __init__(self, id: int, endpoint: records.Endpoint, peer_pid: int | None) -> None:
+        self.id = id
+        self.endpoint = endpoint
+        self.peer_pid = peer_pid
+        self.handshaken = False
+        self.publications: Publications | None = None
+        self.into = _Stream(self, "in")
+        self.out = _Stream(self, "out")
+
+
+class Capture:
+    """What the recorder knows of the run so far.
+
+    `messages`, `losses` and `problems` count for the closing line; a disk that refuses a write is counted
+    by the writer and goes on being tried.
+    """
+
+    def __init__(self, writer: RecordingWriter) -> None:
+        self._writer = writer
+        self._endpoints: dict[int, records.Endpoint] = {}
+        self._publications: dict[int, Publications] = {}
+        self._connections: dict[int, _Connection] = {}
+        self._streams: dict[int, _Stream] = {}
+        self._processes: set[int] = set()
+        self.messages = 0
+        self.connections = 0
+        self.opaque = 0
+        self.lost_bytes = 0
+        self.disk_error = ""
+
+    @property
+    def endpoints(self) -> int:
+        """How many endpoints were seen."""
+        return len(self._endpoints)
+
+    def frame(self, kind: Kind, connection: int, time_ns: int, payload: memoryview) -> None:
+        """Take one frame of the tee."""
+        try:
+            if kind <= Kind.OUT:
+                stream = self._streams.get(connection << 1 | kind)
+                if stream is None:
+                    self._lost(time_ns, "recorder", len(payload), time_ns, connection, _UNKNOWN)
+                else:
+                    self._events(stream, time_ns, stream.parser.feed(payload))
+            else:
+                self._fact(kind, connection, time_ns, json.loads(bytes(payload)))
+        except DiskError as error:
+            self._disk(error)
+
+    def record(self, record: ControlRecord) -> None:
+        """Write a record that did not come through the tee."""
+        try:
+            self._writer.record(record)
+        except DiskError as error:
+            self._disk(error)
+
+    def tick(self, now_ns: int) -> None:
+        """Let the writer close a chunk that has become old enough."""
+        try:
+            self._writer.tick(now_ns)
+        except DiskError as error:
+            self._disk(error)
+
+    def process(self, time_ns: int, pid: int, parent: int | None, arguments: Iterable[str] = ()) -> None:
+        """Record a process when it is first heard of."""
+        if pid not in self._processes:
+            self._processes.add(pid)
+            arguments = tuple(arguments) or command_line(pid)
+            self.record(records.Process(time_ns=time_ns, pid=pid, parent=parent, command_line=arguments))
+
+    # The hot path.
+
+    def _events(self, stream: _Stream, time_ns: int, events: list[Event]) -> None:
+        connection = stream.connection
+        writer = self._writer
+        publications = connection.publications if stream.direction == "out" else None
+        for event in events:
+            if type(event) is not Message:
+                self._event(stream, time_ns, event)
+                if stream.direction == "out":
+                    publications = connection.publications
+                continue
+            frames = event.frames
+            if publications is not None:
+                number = publications.find(connection.id, frames)
+                if number is not None:
+                    writer.delivered(connection.id, number, time_ns)
+                    continue
+                publications.add(connection.id, writer.messages, frames)
+            self.messages += 1
+            try:
+                writer.message(
+                    time_ns,
+                    connection.endpoint.id,
+                    connection.id,
+                    stream.direction,  # type: ignore[arg-type]
+                    frames,
+                    read_envelope(frames),
+                    connection.endpoint,
+                )
+            except DiskError as error:
+                self._disk(error)
+
+    def _event(self, stream: _Stream, time_ns: int, event: Event) -> None:
+        connection = stream.connection
+        match event:
+            case Greeting():
+                stream.greeting = event
+            case Ready():
+                stream.ready = event
+                self._handshake(connection, time_ns)
+            case Subscription(topic=topic, subscribe=subscribe, form=form):
+                if subscribe and connection.publications is not None:
+                    connection.publications.rejoin(connection.id)
+                self.record(
+                    records.Subscription(
+                        time_ns=time_ns, connection=connection.id, topic=topic, subscribe=subscribe, form=form
+                    )
+                )
+            case Opaque(reason=reason):
+                self.opaque += 1
+                side = "connector" if stream.direction == "in" else "binder"
+                self._step(connection, time_ns, "opaque", f"what the {side} sends: {reason}")
+            case Resynced(skipped=skipped) if skipped:
+                self._lost(time_ns, "recorder", skipped, time_ns, connection.id, _PARTIAL)
+
+    def _handshake(self, connection: _Connection, time_ns: int) -> None:
+        peer, binder = connection.into.peer(), connection.out.peer()
+        if peer is None or binder is None or connection.handshaken:
+            return
+        connection.handshaken = True
+        if connection.publications is None and binder.socket_type in _PUBLISHERS:
+            self._join(connection)
+        self._writer.record(
+            records.Connection(
+                time_ns=time_ns,
+                id=connection.id,
+                endpoint=connection.endpoint.id,
+                state="handshaken",
+                peer_pid=connection.peer_pid,
+                peer=peer,
+                binder=binder,
+            )
+        )
+
+    def _join(self, connection: _Connection) -> None:
+        publications = self._publications.setdefault(connection.endpoint.id, Publications())
+        publications.join(connection.id)
+        connection.publications = publications
+
+    # What is no traffic.
+
+    def _fact(self, kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) -> None:
+        match kind:
+            case Kind.ENDPOINT:
+                self._endpoint(time_ns, fact)
+            case Kind.OPENED:
+                self._opened(connection, time_ns, fact)
+            case Kind.CLOSED:
+                self._closed(connection, time_ns, fact["reason"])
+            case Kind.PROCESS:
+                self.record(records.Process(time_ns=time_ns, pid=fact["pid"], state="exited"))
+            case Kind.NOTE:
+                self.record(records.Note(time_ns=time_ns, message=None, text=_note(fact), mark=False))
+            case Kind.LOST:
+                self._gap(connection, time_ns, fact)
+
+    def _endpoint(self, time_ns: int, fact: dict[str, Any]) -> None:
+        if fact["id"] in self._endpoints:
+            return
+        arguments = tuple(fact["command_line"])
+        self.process(time_ns, fact["pid"], fact["parent"], arguments)
+        where = place(fact["address"])
+        endpoint = records.Endpoint(
+            time_ns=time_ns,
+            id=fact["id"],
+            address=fact["address"],
+            socket_type=fact["socket_type"],
+            role=where.role,
+            node=where.node,
+            runner=where.runner,
+            pid=fact["pid"],
+            command_line=arguments,
+        )
+        self._endpoints[endpoint.id] = endpoint
+        self._writer.record(endpoint)
+
+    def _opened(self, number: int, time_ns: int, fact: dict[str, Any]) -> None:
+        endpoint = self._endpoints[fact["endpoint"]]
+        connection = _Connection(number, endpoint, fact["peer_pid"])
+        if number not in self._connections:
+            self.connections += 1
+        self._connections[number] = connection
+        self._streams[number << 1 | Kind.IN] = connection.into
+        self._streams[number << 1 | Kind.OUT] = connection.out
+        if connection.peer_pid is not None:
+            self.process(time_ns, connection.peer_pid, None)
+        self._step(connection, time_ns, "opened", "")
+        if endpoint.socket_type in _PUBLISHERS:
+            self._join(connection)
+        for kind, head in fact.get("heads", {}).items():
+            # The connection is older than this recorder: of its beginning only the handshake counts.
+            stream = self._streams[number << 1 | int(kind)]
+            for event in stream.parser.feed(bytes.fromhex(head)):
+                if isinstance(event, Greeting | Ready | Subscription):
+                    self._event(stream, time_ns, event)
+            stream.begin_late()
+
+    def _closed(self, number: int, time_ns: int, reason: str) -> None:
+        connection = self._connections.pop(number, None)
+        if connection is None:
+            return
+        if connection.publications is not None:
+            connection.publications.leave(number)
+        for kind in (Kind.IN, Kind.OUT):
+            self._streams.pop(number << 1 | kind, None)
+        self._step(connection, time_ns, "closed", reason)
+
+    def _gap(self, connection: int, time_ns: int, fact: dict[str, Any]) -> None:
+        stage = fact.get("stage", "tee")
+        self._lost(time_ns, stage, fact["bytes"], fact["since_ns"], connection or None, _LOSSES[stage])
+        stream = self._streams.get(connection << 1 | fact["kind"]) if "kind" in fact else None
+        if stream is not None and stream.parser.opaque is None:
+            stream.begin_late()
+
+    def _step(self, connection: _Connection, time_ns: int, state: Any, reason: str) -> None:
+        self._writer.record(
+            records.Connection(
+                time_ns=time_ns,
+                id=connection.id,
+                endpoint=connection.endpoint.id,
+                state=state,
+                peer_pid=connection.peer_pid,
+                reason=reason,
+            )
+        )
+
+    def _lost(
+        self, time_ns: int, stage: Any, size: int, since_ns: int, connection: int | None, reason: str
+    ) -> None:
+        self.lost_bytes += size
+        self.record(
+            records.Loss(
+                time_ns=time_ns,
+                stage=stage,
+                bytes=size,
+                since_ns=since_ns,
+                connection=connection,
+                reason=reason,
+            )
+        )
+
+    def _disk(self, error: DiskError) -> None:
+        self.disk_error = str(error)
+        self.lost_bytes += error.bytes
+
+
+_UNKNOWN = "of a connection that began before this recording"
+_PARTIAL = "the rest of a message that began before a gap"
+_LOSSES = {
+    "tee": "the recorder could not keep up and the buffer was full",
+    "recorder": "the recorder before this one ended; at most this much did not reach its file",
+}
+
+
+def _note(fact: dict[str, Any]) -> str:
+    address, pid = fact.get("address", "?"), fact.get("pid", "?")
+    if fact.get("kind") == "left":
+        return f"left alone: {fact.get('socket_type', '')} socket at {address} of process {pid} is not ipc"
+    return f"not relayed: {address} of process {pid}: {fact.get('reason', '')}"

@@ -1,0 +1,40 @@
+"""Starts our own processes: with this interpreter and this import path, whatever the environment says.
+
+The user's PYTHONPATH and working folder are the target program's business; a `proxy.py` in them must not be
+taken for ours. The processes get a session of their own, so that a terminal's Ctrl-C or hang-up does not
+reach them.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import IO
+
+__all__ = ["python_command", "start"]
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `main(arguments)` of one of our modules in a fresh interpreter."""
+    path = [entry for entry in sys.path if entry]
+    code = f"import sys; sys.path[:] = {path!r}; from {module} import main; main(sys.argv[1:])"
+    return [sys.executable, "-I", "-c", code, *arguments]
+
+
+def start(
+    module: str,
+    *arguments: str,
+    descriptors: Sequence[int] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start one of our modules in the background; it inherits `descriptors` under the same numbers."""
+    return subprocess.Popen(
+        python_command(module, *arguments),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=tuple(descriptors),
+        start_new_session=True,
+        cwd="/",
+    )

@@ -1,0 +1,338 @@
+"""`tubetap run`: a program with the relay in the path of its sockets, a recording of what they carry, and
+its exit code.
+
+Without a viewer the program keeps its terminal, its streams and its signals. With one, the viewer has the
+terminal, the program reads nothing and what it prints goes into the recording.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import platformdirs
+
+from decoders.text import safe
+from proxy.errors import ProxyError
+from proxy.interpose import attachments, environment, program_name
+from proxy.launch import python_command
+from proxy.recorder import Stream
+from proxy.session import FileExists, Session, SessionReport, reserve
+from proxy.tee import BUFFER_BYTES
+
+__all__ = ["CommandError", "RunResult", "recordings_directory", "run"]
+
+_VIEWER = "tubetap.cli.run"
+"""The module whose `main([FILE])` shows a growing recording; by name, as it belongs to a layer above."""
+
+_PATIENCE_S = 5.0
+_GLANCE_S = 0.05
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    `exit_code` is the program's own, 128 + n if signal n ended it. `losses` says in words what could not be
+    recorded; `notes` what else a person should know. `recordings` is empty when there was nothing to record.
+    """
+
+    exit_code: int
+    recordings: list[Path] = field(default_factory=list)
+    messages: int = 0
+    losses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def recordings_directory() -> Path:
+    """Return the folder where recordings go unless told otherwise (per user, private)."""
+    return platformdirs.user_state_path("tubetap") / "recordings"
+
+
+def run(
+    command: Sequence[str],
+    *,
+    output: Path | None = None,
+    force: bool = False,
+    tui: bool = False,
+    env: Mapping[str, str] | None = None,
+    buffer_bytes: int = BUFFER_BYTES,
+    on_overflow: Literal["drop", "block"] = "drop",
+    quiet: bool = False,
+) -> RunResult:
+    """Run `command` with tubetap in the path of its ZeroMQ sockets.
+
+    `output` is the recording (default: a file of its own in `recordings_directory`), written over only with
+    `force`. `env` replaces the environment. `buffer_bytes` is what may wait for a slow recorder,
+    `on_overflow` what happens past it. Unless `quiet`, what came of it is said on standard error.
+
+    Raises ProxyError if the recording can't be written or the command can't be run.
+    """
+    command = [os.fspath(part) for part in command]
+    path = _reserve_output(output, command, force=force)
+    pipes = _Pipes() if tui else None
+    session = Session(
+        path,
+        facts=_facts(command),
+        limit=buffer_bytes,
+        on_overflow=on_overflow,
+        outputs=pipes.read_ends if pipes is not None else None,
+        attachments=attachments(command),
+    )
+    session.start()
+    viewer = None
+    try:
+        if pipes is not None:
+            viewer = _Viewer(path) if session.wait_recording() else None
+        child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
+    except BaseException:
+        if viewer is not None:
+            viewer.close()
+        session.abandon()
+        path.unlink(missing_ok=True)
+        raise
+    session.program_started(child.pid, command)
+    with _forwarding(child):
+        if viewer is not None:
+            viewer.watch(session, child)
+        code = _exit_code(child.wait())
+        session.program_exited(child.pid, code)
+        report = session.finish()
+    if viewer is not None:
+        viewer.wait()
+    return _result(code, command, path, report, keep=output is not None or tui, quiet=quiet)
+
+
+class CommandError(ProxyError):
+    """The command can't be run; `exit_code` is what a shell would exit with."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def _reserve_output(output: Path | None, command: Sequence[str], *, force: bool) -> Path:
+    if output is not None:
+        return reserve(output.absolute(), force=force)
+    folder = recordings_directory()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProxyError(f"cannot make {folder}: {error.strerror}; name a file with -o") from None
+    stem = f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{program_name(command)}"
+    path = folder / f"{stem}.mcap"
+    for number in range(1, 1000):
+        try:
+            return reserve(path)
+        except FileExists:
+            path = folder / f"{stem}.{number}.mcap"
+    raise ProxyError(f"too many recordings named {stem} in {folder}; name a file with -o")
+
+
+def _facts(command: Sequence[str]) -> dict[str, str]:
+    return {
+        "command": json.dumps(list(command)),
+        "cwd": os.getcwd(),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "user_pid": str(os.getpid()),
+    }
+
+
+def _start(command: Sequence[str], env: Mapping[str, str], pipes: "_Pipes | None") -> subprocess.Popen[bytes]:
+    streams: dict[str, Any] = {}
+    if pipes is not None:
+        # Through a pipe Python would hold back lines until it has 8 KiB of them.
+        env = {"PYTHONUNBUFFERED": "1", **env}
+        streams = {"stdin": subprocess.DEVNULL} | {str(name): end for name, end in pipes.write_ends.items()}
+    try:
+        return subprocess.Popen(command, env=env, **streams)
+    except FileNotFoundError:
+        raise CommandError(f"cannot run {command[0]}: no such program", 127) from None
+    except OSError as error:
+        raise CommandError(f"cannot run {command[0]}: {error.strerror}", 126) from None
+    finally:
+        if pipes is not None:
+            pipes.close_write_ends()
+
+
+def _exit_code(code: int) -> int:
+    return 128 - code if code < 0 else code
+
+
+class _Pipes:
+    """The program's standard output and error on their way into the recording."""
+
+    def __init__(self) -> None:
+        self.read_ends: dict[Stream, int] = {}
+        self.write_ends: dict[Stream, int] = {}
+        streams: tuple[Stream, ...] = ("stdout", "stderr")
+        for stream in streams:
+            self.read_ends[stream], self.write_ends[stream] = os.pipe()
+
+    def close_write_ends(self) -> None:
+        for descriptor in self.write_ends.values():
+            os.close(descriptor)
+        self.write_ends.clear()
+
+
+@contextlib.contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand on the signals that reach only us; those of the terminal's keys reach the program anyway."""
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        if number in (signal.SIGINT, signal.SIGQUIT) and _in_foreground():
+            return
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, number)
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _FORWARDED:
+            # What nohup and the like had ignored before us stays ignored, for the program as well.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, forward)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+_FORWARDED = (
+    *(signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
+    *(signal.SIGUSR1, signal.SIGUSR2),
+)
+
+
+def _in_foreground() -> bool:
+    """Tell whether our process group has the terminal, so that its keys signal the program too."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+class _Viewer:
+    """The viewer's process, which has the terminal while it lives.
+
+    Quitting it ends the program as Ctrl-C would; if it breaks, program and recording go on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._terminal = _terminal_state()
+        self._process = subprocess.Popen(python_command(_VIEWER, str(path)))
+
+    def watch(self, session: Session, child: subprocess.Popen[bytes]) -> None:
+        """Return when the program has ended."""
+        while child.poll() is None:
+            if self._process.poll() is None:
+                time.sleep(_GLANCE_S)
+                continue
+            if self._process.returncode == 0:
+                _end_program(child)
+            else:
+                self._tidy_terminal()
+                session.note(f"the viewer ended with code {self._process.returncode}; the recording went on")
+                print("tubetap: the viewer broke; the program goes on (Ctrl-C ends it)", file=sys.stderr)
+            return
+
+    def wait(self) -> None:
+        """Wait until the person has seen enough."""
+        while True:
+            try:
+                self._process.wait()
+            except KeyboardInterrupt:
+                continue
+            break
+        if self._process.returncode != 0:
+            self._tidy_terminal()
+
+    def close(self) -> None:
+        """End the viewer."""
+        self._process.terminate()
+        self.wait()
+
+    def _tidy_terminal(self) -> None:
+        if self._terminal is not None and sys.stdout.isatty():
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
+            # Leave the alternate screen, stop mouse and paste reports, show the cursor (xterm control
+            # sequences).
+            os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h")
+
+
+def _terminal_state() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(0)
+    except (termios.error, OSError):
+        return None
+
+
+def _end_program(child: subprocess.Popen[bytes]) -> None:
+    """End the program as a person would: Ctrl-C, then more firmly."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        child.send_signal(number)
+        try:
+            child.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def _result(
+    code: int, command: Sequence[str], path: Path, report: SessionReport, *, keep: bool, quiet: bool
+) -> RunResult:
+    notes = list(report.problems)
+    losses = [f"{_size(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
+    if report.endpoints == 0:
+        notes.append(f"nothing was recorded: {report.why_nothing}")
+    elif report.left_alone:
+        notes.append(f"left alone, as tubetap run sees only ipc: {', '.join(report.left_alone)}")
+    recordings = report.recordings
+    if report.endpoints == 0 and not keep:
+        path.unlink(missing_ok=True)
+        recordings = []
+    result = RunResult(code, recordings, report.messages, losses, notes)
+    if not quiet:
+        for note in notes:
+            print(f"tubetap: {safe(note)}", file=sys.stderr)
+        if recordings and report.endpoints:
+            print(f"tubetap: {_closing_line(result, report)}", file=sys.stderr)
+    return result
+
+
+def _closing_line(result: RunResult, report: SessionReport) -> str:
+    files = " and ".join(str(path) for path in result.recordings)
+    line = (
+        f"{report.messages:,} messages on {report.connections:,} connections "
+        f"to {report.endpoints:,} sockets recorded in {files}"
+    )
+    return line + "".join(f"; {loss}" for loss in result.losses)
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,349 @@
+"""The processes behind one run: a relay, and a recorder that is replaced if it dies. Cleans up after all of
+them.
+
+If the relay dies, the program's own sockets are put back where everybody connects. If it never starts, the
+agents find nobody to report to and the program runs untouched.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from proxy.endpoint import read_journal
+from proxy.errors import ProxyError
+from proxy.interpose import why_nothing
+from proxy.launch import start
+from proxy.recorder import Stream
+from proxy.tee import BUFFER_BYTES
+
+__all__ = ["FileExists", "Session", "SessionReport", "reserve"]
+
+_TEE_SOCKET_BYTES = 4 << 20
+_MOST_RECORDERS = 10
+_START_S = 20.0
+_FINISH_S = 90.0
+_JOIN_S = 5.0
+
+
+class FileExists(ProxyError):
+    """The recording's name is taken."""
+
+
+@dataclass
+class SessionReport:
+    """What became of a session: the files, the counts, and in words what went wrong."""
+
+    recordings: list[Path] = field(default_factory=list)
+    messages: int = 0
+    endpoints: int = 0
+    connections: int = 0
+    lost_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+    left_alone: list[str] = field(default_factory=list)
+    why_nothing: str = ""
+
+
+class Session:
+    """One relay and its recorders, from `start` to `finish`.
+
+    `output` is the recording to write; it must be writable (see `reserve`). `outputs` are read ends of
+    pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
+    `on_overflow` says what happens past it: "drop" (counted as loss) or "block".
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        facts: Mapping[str, str],
+        limit: int = BUFFER_BYTES,
+        on_overflow: str = "drop",
+        outputs: Mapping[Stream, int] | None = None,
+        attachments: Sequence[tuple[str, str, str]] = (),
+    ) -> None:
+        self._output = output
+        self._facts = dict(facts)
+        self._limit = limit
+        self._on_overflow = on_overflow
+        self._outputs = dict(outputs or {})
+        self._attachments = list(attachments)
+        self._report = SessionReport()
+        self._lock = threading.Lock()
+        self._finishing = False
+        self._recording = threading.Event()
+        self._relay_ready = False
+        self._program: dict[str, Any] | None = None
+        self._command: Sequence[str] = ()
+        self._recorders = 0
+        self._recorder: subprocess.Popen[bytes] | None = None
+        self._relay_thread: threading.Thread | None = None
+        self._recorder_thread: threading.Thread | None = None
+        self.directory = _private_directory()
+        self.control = self.directory / "control"
+
+    def start(self) -> None:
+        """Start the relay and the first recorder; returns at once, without waiting for either."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self.control))
+        listener.listen(1024)
+        self._link, theirs = socket.socketpair()
+        with listener, theirs, (self.directory / "relay.log").open("wb") as log:
+            self._relay = start(
+                "proxy.relay",
+                str(listener.fileno()),
+                str(theirs.fileno()),
+                str(self.directory / "journal"),
+                str(self._limit),
+                self._on_overflow,
+                descriptors=(listener.fileno(), theirs.fileno()),
+                stderr=log,
+            )
+        self._relay_thread = _thread(self._watch_relay)
+        self._start_recorder(self._output)
+
+    def wait_recording(self) -> bool:
+        """Wait until the recording can be opened; False if that does not come about."""
+        return self._recording.wait(_START_S)
+
+    def program_started(self, pid: int, command: Sequence[str]) -> None:
+        """Tell the recorder of the program's first process."""
+        self._command = command
+        self._program = {
+            "kind": "started",
+            "time_ns": time.time_ns(),
+            "pid": pid,
+            "parent": os.getpid(),
+            "command_line": list(command),
+        }
+        self._order(self._program)
+
+    def program_exited(self, pid: int, exit_code: int) -> None:
+        """Tell the recorder how the program ended."""
+        self._order({"kind": "exited", "time_ns": time.time_ns(), "pid": pid, "exit_code": exit_code})
+
+    def note(self, text: str) -> None:
+        """Put a note into the recording and the report."""
+        self._problem(text)
+        self._order({"kind": "note", "text": text})
+
+    def finish(self) -> SessionReport:
+        """End relay and recorder in that order, put back or remove their sockets, and report."""
+        with self._lock:
+            self._finishing = True
+        with contextlib.suppress(OSError):
+            self._link.send(b"finish\n")
+        try:
+            self._end(self._relay, "relay")
+            if self._relay_thread is not None:
+                self._relay_thread.join(_JOIN_S)
+            recorder = self._recorder
+            if recorder is not None:
+                with contextlib.suppress(OSError):
+                    assert recorder.stdin is not None
+                    recorder.stdin.close()
+                self._end(recorder, "recorder")
+                if self._recorder_thread is not None:
+                    self._recorder_thread.join(_JOIN_S)
+            if not self._report.endpoints:
+                self._report.why_nothing = why_nothing(self._command, self.directory, self._report.left_alone)
+        finally:
+            self.abandon()
+        return self._report
+
+    def abandon(self) -> None:
+        """End everything at once, leaving nothing behind."""
+        self._finishing = True
+        for process in (self._relay, self._recorder):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+        self._put_back()
+        self._link.close()
+        for descriptor in self._outputs.values():
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._outputs.clear()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    # The relay.
+
+    def _watch_relay(self) -> None:
+        rest = b""
+        while True:
+            try:
+                data = self._link.recv(65536)
+            except OSError:
+                break
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._heard(json.loads(line))
+        with self._lock:
+            finishing = self._finishing
+        if not finishing:
+            self._put_back()
+            self._problem(self._why_relay_ended())
+
+    def _heard(self, fact: dict[str, Any]) -> None:
+        match fact["kind"]:
+            case "ready":
+                self._relay_ready = True
+            case "endpoint":
+                self._report.endpoints += 1
+            case "left":
+                if fact["scheme"] != "inproc":
+                    self._report.left_alone.append(f"{fact['address']} ({fact['socket_type']})")
+            case "failed":
+                self._problem(f"{fact['address']} is not recorded: {fact['reason']}")
+            case "finished":
+                self._report.lost_bytes += fact["unrecorded"]
+
+    def _why_relay_ended(self) -> str:
+        code = self._relay.wait()
+        with contextlib.suppress(OSError):
+            lines = (self.directory / "relay.log").read_text("utf-8", "replace").strip().splitlines()
+        last = f" ({lines[-1]})" if lines else ""
+        if not self._relay_ready:
+            return f"the relay could not start{last}: the program runs untouched and unrecorded"
+        return f"the relay ended with code {code}{last}: the program went on without it, unrecorded"
+
+    def _put_back(self) -> None:
+        for endpoint in read_journal(self.directory / "journal"):
+            endpoint.put_back()
+
+    # The recorder.
+
+    def _start_recorder(self, path: Path) -> None:
+        self._recorders += 1
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _TEE_SOCKET_BYTES)
+        order = {
+            "path": str(path),
+            "force": True,  # the file is reserved: it exists and is ours
+            "facts": self._facts,
+            "tee": theirs.fileno(),
+            "stdout": self._outputs.get("stdout"),
+            "stderr": self._outputs.get("stderr"),
+            "attachments": self._attachments,
+        }
+        with ours, theirs:
+            self._recorder = start(
+                "proxy.recorder",
+                json.dumps(order),
+                descriptors=(theirs.fileno(), *self._outputs.values()),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            with contextlib.suppress(OSError):
+                socket.send_fds(self._link, [b"recorder\n"], [ours.fileno()])
+        if self._program is not None:
+            self._order(self._program)
+        self._recorder_thread = _thread(self._watch_recorder, self._recorder, path)
+
+    def _watch_recorder(self, recorder: subprocess.Popen[bytes], path: Path) -> None:
+        assert recorder.stdout is not None
+        outcome = ""
+        for line in recorder.stdout:
+            fact = json.loads(line)
+            outcome = fact["kind"]
+            match outcome:
+                case "recording":
+                    self._report.recordings.append(path)
+                    self._recording.set()
+                case "error":
+                    self._problem(f"nothing is recorded: {fact['reason']}")
+                case "recorded":
+                    self._report.messages += fact["messages"]
+                    self._report.connections += fact["connections"]
+                    self._report.lost_bytes += fact["lost_bytes"]
+                    if fact["disk_error"]:
+                        self._problem(fact["disk_error"])
+        code = recorder.wait()
+        if outcome != "recorded":
+            self._recorder_died(code, outcome)
+
+    def _recorder_died(self, code: int, outcome: str) -> None:
+        if outcome != "error":
+            self._problem(f"the recorder ended with code {code}")
+        with self._lock:
+            if self._finishing:
+                return
+            if outcome == "error" or self._recorders >= _MOST_RECORDERS:
+                with contextlib.suppress(OSError):
+                    self._link.send(b"unrecorded\n")
+                return
+            try:
+                path = reserve_next(self._output)
+            except ProxyError as error:
+                self._problem(f"recording stopped: {error}")
+                return
+            self._start_recorder(path)
+
+    # Both.
+
+    def _order(self, fact: dict[str, Any]) -> None:
+        recorder = self._recorder
+        if recorder is not None and recorder.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                recorder.stdin.write(json.dumps(fact).encode() + b"\n")
+                recorder.stdin.flush()
+
+    def _end(self, process: subprocess.Popen[bytes], what: str) -> None:
+        try:
+            process.wait(_FINISH_S)
+        except subprocess.TimeoutExpired:
+            self._problem(f"the {what} did not finish in {_FINISH_S:.0f} s and was ended")
+            process.kill()
+
+    def _problem(self, text: str) -> None:
+        if text not in self._report.problems:
+            self._report.problems.append(text)
+
+
+def _thread(target: Callable[..., None], *arguments: Any) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def reserve(path: Path, *, force: bool = False) -> Path:
+    """Create an empty file that only the user can read, so that the name is ours; ProxyError if it can't be.
+
+    An existing file is an error unless `force`.
+    """
+    flags = os.O_CREAT | os.O_WRONLY | (0 if force else os.O_EXCL)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except FileExistsError:
+        raise FileExists(f"{path} exists: choose another file, or --force to write over it") from None
+    except OSError as error:
+        raise ProxyError(f"cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def reserve_next(path: Path) -> Path:
+    """Reserve the first free one of NAME-2, NAME-3, … beside a recording."""
+    for number in range(2, 10_000):
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        if not candidate.exists():
+            return reserve(candidate)
+    raise ProxyError(f"too many recordings beside {path}")
+
+
+def _private_directory() -> Path:
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    try:
+        return Path(tempfile.mkdtemp(prefix="tubetap-", dir=base if len(base) < 60 else "/tmp"))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="tubetap-"))
