@@ -1,0 +1,28 @@
+"""A pickle where JSON can't hold a value: noob writes `pck__` and the pickle in base64 in its place."""
+
+from decoders.pickles.reading import read_base64
+from decoders.pickles.values import Value
+
+PREFIX = "pck__"
+
+
+class PickledValue(str):
+    """The text that stands for a pickled value, exactly as on the wire.
+
+    It is never unpickled: `read` gives a symbolic tree of what unpickling would do.
+    """
+
+    __slots__ = ()
+
+    @property
+    def size(self) -> int:
+        """The size of the pickle in bytes, from the length of the text."""
+        padding = self.count("=", max(0, len(self) - 2))
+        return max(0, (len(self) - len(PREFIX)) * 3 // 4 - padding)
+
+    def read(self) -> Value:
+        """Return the pickle as a tree of plain values and calls; never raises, runs nothing, is bounded."""
+        return read_base64(self)
+
+    def __repr__(self) -> str:
+        return f"<PickledValue of {self.size:,} bytes>"

@@ -1,0 +1,204 @@
+"""An exception that was raised in another process, as plain data and as an exception of our own.
+
+noob sends it as a pickle. The pickle is read, not run, so neither the remote class nor anything else it names
+is ever imported; the way back writes the few opcodes of such a pickle by hand.
+"""
+
+import base64
+import struct
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from decoders.errors import DecodeError
+from decoders.pickled import PREFIX, PickledValue
+from decoders.pickles.sources import Blob
+from decoders.pickles.values import Call, Collection, Global, Mapping, Unreadable, Value
+
+_MAX_DEPTH = 20
+_MAX_ITEMS = 10_000
+_MAX_TEXT = 1 << 20
+
+
+class ErrorValue(TypedDict):
+    """What went wrong in a node."""
+
+    err_type: str
+    """The exception's class by its dotted name; noob has the class itself here."""
+    err_args: tuple[Any, ...]
+    """Its arguments; what is no plain value stays a symbol of `decoders.pickles`."""
+    traceback: str
+    """The traceback as text, "" where the sender gave none."""
+
+
+class RemoteError(Exception):
+    """An exception that was raised in a node of the tube; the remote class itself is never built.
+
+    `type_name` is the dotted name of its class, `remote_args` its arguments, `remote_traceback` its
+    traceback as text ("" if not known), `node_id` the node that reported it.
+    """
+
+    type_name: str
+    remote_args: tuple[Any, ...]
+    remote_traceback: str
+    node_id: str
+
+    def __init__(
+        self, type_name: str, remote_args: tuple[Any, ...], remote_traceback: str = "", node_id: str = ""
+    ) -> None:
+        self.type_name = type_name
+        self.remote_args = remote_args
+        self.remote_traceback = remote_traceback
+        self.node_id = node_id
+        where = f" in node {node_id}" if node_id else ""
+        super().__init__(f"{call_text(type_name, remote_args)}{where}")
+        if remote_traceback:
+            self.add_note(
+                f"Traceback in node {node_id}:\n{remote_traceback}" if node_id else remote_traceback
+            )
+
+
+def call_text(type_name: str, args: tuple[Any, ...]) -> str:
+    """Return an exception as people write it: `ValueError('boom')`."""
+    return f"{type_name.removeprefix('builtins.')}({', '.join(map(_argument_text, args))})"
+
+
+def _argument_text(argument: Any) -> str:
+    text = repr(argument[:1000]) if isinstance(argument, str | bytes) else _bounded_repr(argument)
+    return text if len(text) <= 1000 else text[:999] + "…"
+
+
+def _bounded_repr(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        return f"<integer of {value.bit_length():,} bits>"
+    return repr(value)
+
+
+def read_error(value: Any) -> ErrorValue:
+    """Return what an error message's value says, in any release's form.
+
+    Those are a pickled dict (since noob 1000), a pickled exception object (before), or such a dict as plain
+    JSON. Raises DecodeError with the reason when it is none of them.
+    """
+    if isinstance(value, PickledValue):
+        return _from_pickle(value.read())
+    if isinstance(value, dict) and isinstance(value.get("err_type"), str):
+        args, traceback = value.get("err_args"), value.get("traceback")
+        return ErrorValue(
+            err_type=value["err_type"],
+            err_args=tuple(args) if isinstance(args, list | tuple) else (),
+            traceback=traceback if isinstance(traceback, str) else "",
+        )
+    raise DecodeError("expected a pickled exception")
+
+
+def _from_pickle(tree: Value) -> ErrorValue:
+    match tree:
+        case Unreadable():
+            raise DecodeError(f"a pickle that can't be read: {tree.reason}")
+        case Mapping():
+            args = plain(tree.get("err_args"))
+            return ErrorValue(
+                err_type=_class_name(tree.get("err_type")),
+                err_args=tuple(args) if isinstance(args, list | tuple) else (),
+                traceback=_text(tree.get("traceback")),
+            )
+        case Call():
+            return ErrorValue(
+                err_type=_class_name(tree.function),
+                err_args=tuple(plain(argument) for argument in tree.args[:_MAX_ITEMS]),
+                traceback="",
+            )
+        case _:
+            raise DecodeError("a pickle, but of no exception")
+
+
+def _class_name(value: Value) -> str:
+    if isinstance(value, Global):
+        return value.path
+    return _text(value) or "an unnamed exception"
+
+
+def _text(value: Value) -> str:
+    value = plain(value)
+    return value if isinstance(value, str) else ""
+
+
+def plain(value: Value) -> Any:
+    """Return plain data for what is plain in a pickle's tree; other symbols stay as they are.
+
+    Bounded in depth and number: what lies beyond stays a symbol too.
+    """
+    return _plain(value, 0, [_MAX_ITEMS])
+
+
+def _plain(value: Value, depth: int, budget: list[int]) -> Any:
+    budget[0] -= 1  # over the whole tree: a list that holds another twice, and so on, doubles at each level
+    if depth > _MAX_DEPTH:
+        return value
+    match value:
+        case Blob():
+            try:
+                return value.read() if value.encoding is None else value.text(_MAX_TEXT)
+            except ValueError:
+                return value
+        case Collection(kind="tuple" | "list", items=items) if len(items) <= budget[0]:
+            made = [_plain(item, depth + 1, budget) for item in items]
+            return tuple(made) if value.kind == "tuple" else made
+        case Mapping(keys=keys) if len(keys) <= budget[0] and all(isinstance(key, str) for key in keys):
+            pairs = zip(keys, value.values, strict=True)
+            return {key: _plain(item, depth + 1, budget) for key, item in pairs}
+        case _:
+            return value
+
+
+def pickle_error(value: ErrorValue) -> PickledValue:
+    """Return an error as noob reads it: a pickle of its fields, the class by reference.
+
+    Raises DecodeError when the class has no dotted name or an argument is not plain data.
+    """
+    module, _, name = value["err_type"].rpartition(".")
+    if not module or "\n" in value["err_type"] or not value["err_type"].isascii():
+        raise DecodeError(
+            f"an exception's class needs a name like builtins.ValueError, not {value['err_type']!r}"
+        )
+    body = (
+        b"\x80\x04}("
+        + _pickled("err_type", 0)
+        + f"c{module}\n{name}\n".encode()
+        + b"".join(
+            _pickled(part, 0)
+            for part in ("err_args", tuple(value["err_args"]), "traceback", value["traceback"])
+        )
+        + b"u."
+    )
+    return PickledValue(PREFIX + base64.b64encode(body).decode())
+
+
+def _pickled(value: Any, depth: int) -> bytes:
+    """Return the opcodes (pickletools names them) that put a plain value on the stack."""
+    if depth > _MAX_DEPTH:
+        raise DecodeError("an error's argument is nested too deep to be written")
+    match value:
+        case None:
+            return b"N"
+        case bool():
+            return b"\x88" if value else b"\x89"
+        case int() if value.bit_length() <= 10_000:
+            return f"L{value}L\n".encode()
+        case float():
+            return b"G" + struct.pack(">d", value)
+        case str():
+            text = value.encode("utf-8", "surrogatepass")
+            return b"X" + struct.pack("<I", len(text)) + text
+        case bytes():
+            return b"B" + struct.pack("<I", len(value)) + value
+        case tuple():
+            return b"(" + b"".join(_pickled(item, depth + 1) for item in value) + b"t"
+        case list():
+            return b"](" + b"".join(_pickled(item, depth + 1) for item in value) + b"e"
+        case dict():
+            pairs = (_pickled(part, depth + 1) for pair in value.items() for part in pair)
+            return b"}(" + b"".join(pairs) + b"u"
+        case _:
+            raise DecodeError(f"an error's argument of type {type(value).__name__} can't be written back")
