@@ -1,0 +1,238 @@
+"""From collected messages to the bytes of one chunk: block, chunk and message index records.
+
+Collecting must be cheap, so it is plain appends to lists (done by the writer); everything else happens here
+once a chunk, on whole columns. Schema and channel records stand at the front of every chunk that uses them:
+a chunk is then readable on its own, and files recovered by other tools stay valid.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from recordings.block import MAX_RUN, Block, ChunkPlace, Runs, encode_record, no_runs
+from recordings.columns import Integers
+from recordings.compression import Compression, compress
+from recordings.container import CHUNK, MESSAGE, MESSAGE_FIELDS, RECORD, Opcode
+from recordings.flags import Flag
+from recordings.layout import BIG, Kind
+
+HEAD_DTYPE: Final = np.dtype(
+    [
+        ("opcode", "<u1"),
+        ("length", "<u8"),
+        ("channel", "<u2"),
+        ("sequence", "<u4"),
+        ("log_time", "<u8"),
+        ("publish_time", "<u8"),
+    ]
+)
+"""Head of a message record, as `container.MESSAGE`."""
+
+_HEAD_BYTES: Final = np.arange(MESSAGE.size)
+_MAX_32: Final = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenChannel:
+    """A channel as the writer knows it: its records for the front of a chunk, and what its messages share.
+
+    `kind` and `prefix_size` (bytes of the constant frames) are None and 0 for control channels and for the
+    channel that takes what others can't.
+    """
+
+    id: int
+    schema_id: int
+    schema_record: bytes
+    record: bytes
+    kind: Kind | None = None
+    prefix_size: int = 0
+
+
+@dataclass(slots=True)
+class Pending:
+    """What has been collected for the next chunk.
+
+    `parts` are the pieces of the message records in order and `lengths` the length of each record; `epochs`
+    has an entry for each record that is a row. `others` lists the records that are none, as (position,
+    kind, JSON). `unusual` has kind and size of rows whose channel does not tell them. `delivered` holds
+    message ids and times alternating, for each connection.
+    """
+
+    first: int
+    parts: list[bytes] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    others: list[tuple[int, str, bytes]] = field(default_factory=list)
+    unusual: dict[int, tuple[Kind, int]] = field(default_factory=dict)
+    flags: dict[int, int] = field(default_factory=dict)
+    payloads: list[tuple[int, bytes]] = field(default_factory=list)
+    delivered: dict[int, list[int]] = field(default_factory=dict)
+    opened_ns: int = 0
+    latest_ns: int = 0
+    size: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lengths or self.delivered)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedChunk:
+    """A chunk ready to be written, with what the statistics need."""
+
+    parts: tuple[bytes, ...]
+    rows: int
+    start_time: int
+    end_time: int
+    counts: dict[int, int]
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return sum(map(len, self.parts))
+
+
+def collect_runs(delivered: Mapping[int, list[int]]) -> tuple[Runs, list[bytes]]:
+    """Deliveries as columns, and as the JSON of one Deliveries record a connection.
+
+    Neighbours in a connection's stream whose ids rise by one at the same time become one run.
+    """
+    columns = []
+    records = []
+    for connection, flat in delivered.items():
+        pairs = np.array(flat, dtype=np.int64).reshape(-1, 2)
+        ids, times = pairs[:, 0], pairs[:, 1]
+        breaks = (np.diff(ids) != 1) | (np.diff(times) != 0)
+        breaks |= np.arange(1, len(ids)) % MAX_RUN == 0
+        starts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
+        counts = np.diff(starts, append=len(ids))
+        first_ids, first_times = ids[starts], times[starts]
+        columns.append((np.full(len(starts), connection, dtype=np.int64), first_ids, counts, first_times))
+        message, time_ns = int(first_ids[0]), int(first_times.min())
+        runs = np.stack([first_ids - message, counts, first_times - time_ns], axis=1).tolist()
+        fields = {"time_ns": time_ns, "connection": connection, "message": message, "runs": runs}
+        records.append(msgspec.json.encode(fields))
+    return Runs(*(np.concatenate(column) for column in zip(*columns, strict=True))), records
+
+
+def seal(
+    pending: Pending,
+    channels: Mapping[int, WrittenChannel],
+    deliveries: WrittenChannel,
+    mode: Compression,
+) -> SealedChunk:
+    """The bytes of the chunk that holds everything pending; `deliveries` is the channel for these."""
+    runs = no_runs()
+    if pending.delivered:
+        runs, records = collect_runs(pending.delivered)
+        latest = max(pending.latest_ns, int(runs.time_ns.max()))
+        for data in records:
+            head = MESSAGE.pack(Opcode.MESSAGE, MESSAGE_FIELDS + len(data), deliveries.id, 0, latest, latest)
+            pending.others.append((len(pending.lengths), "deliveries", data))
+            pending.parts += (head, data)
+            pending.lengths.append(MESSAGE.size + len(data))
+
+    body = b"".join(pending.parts)
+    lengths = np.array(pending.lengths, dtype=np.int64)
+    offsets = np.cumsum(lengths) - lengths
+    heads = np.frombuffer(body, dtype=np.uint8)[offsets[:, None] + _HEAD_BYTES].view(HEAD_DTYPE)[:, 0]
+    ids, counts = np.unique(heads["channel"], return_counts=True)
+    used = [channels[number] for number in ids.tolist()]
+    schemas = {channel.schema_id: channel.schema_record for channel in used}
+    front = b"".join((*schemas.values(), *(channel.record for channel in used)))
+    offsets += len(front)
+    data = front + body
+    times = heads["log_time"].astype(np.int64)
+
+    compression, packed = compress(data, mode)
+    name = compression.encode()
+    start, end = int(times.min()), int(times.max())
+    length = CHUNK.size + 4 + len(name) + 8 + len(packed)
+    chunk_head = b"".join(
+        (
+            RECORD.pack(Opcode.CHUNK, length),
+            CHUNK.pack(start, end, len(data), zlib.crc32(data)),
+            len(name).to_bytes(4, "little"),
+            name,
+            len(packed).to_bytes(8, "little"),
+        )
+    )
+    chunk_length = len(chunk_head) + len(packed)
+    index, index_offsets = _message_index(heads["channel"], times, offsets, ids.tolist(), chunk_length)
+    block = _block(pending, used, heads, times, offsets)
+    block.runs = runs
+    block.place = ChunkPlace(
+        start, end, chunk_length, compression, len(packed), len(data), index_offsets, len(index)
+    )
+    return SealedChunk(
+        parts=(encode_record(block, chunk_length + len(index)), chunk_head, packed, index),
+        rows=len(block),
+        start_time=start,
+        end_time=end,
+        counts=dict(zip(ids.tolist(), counts.tolist(), strict=True)),
+    )
+
+
+def _message_index(
+    channel: np.ndarray, times: Integers, offsets: Integers, ids: list[int], base: int
+) -> tuple[bytes, dict[int, int]]:
+    """Message index records, one a channel in order of time, and where each begins from the chunk's start."""
+    parts = []
+    places = {}
+    pairs = np.stack([times, offsets], axis=1).astype("<u8")
+    for number in ids:
+        entries = pairs[channel == number]
+        if len(entries) > 1 and (np.diff(entries[:, 0].astype(np.int64)) < 0).any():
+            entries = entries[np.argsort(entries[:, 0], kind="stable")]
+        data = entries.tobytes()
+        places[number] = base
+        record = RECORD.pack(Opcode.MESSAGE_INDEX, 6 + len(data))
+        parts.append(record + number.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data)
+        base += len(parts[-1])
+    return b"".join(parts), places
+
+
+def _block(
+    pending: Pending, used: list[WrittenChannel], heads: np.ndarray, times: Integers, offsets: Integers
+) -> Block:
+    """The rows of the chunk: what channels tell for most of them, what was noted for the others."""
+    is_row = np.ones(len(heads), dtype=bool)
+    if pending.others:
+        is_row[[position for position, _, _ in pending.others]] = False
+        heads, times, offsets = heads[is_row], times[is_row], offsets[is_row]
+    count = len(heads)
+    kinds: dict[Kind, int] = {}
+    kind_of_channel, extra_size, flags_of_channel = np.zeros((3, used[-1].id + 1), dtype=np.int64)
+    for channel in used:
+        if channel.kind is not None:
+            kind_of_channel[channel.id] = kinds.setdefault(channel.kind, len(kinds))
+            extra_size[channel.id] = channel.prefix_size - MESSAGE_FIELDS
+            flags_of_channel[channel.id] = Flag.ERROR if channel.kind.type == "error" else 0
+    number = heads["channel"]
+    kind = kind_of_channel[number]
+    size = heads["length"].astype(np.int64) + extra_size[number]
+    flags = flags_of_channel[number]
+    for row, (row_kind, row_size) in pending.unusual.items():
+        kind[row] = kinds.setdefault(row_kind, len(kinds))
+        size[row] = row_size
+        flags[row] = (Flag.ERROR if row_kind.type == "error" else 0) | Flag.MULTIPART
+    for row, flag in pending.flags.items():
+        flags[row] |= flag
+    np.minimum(size, _MAX_32, out=size)
+    flags[size >= BIG] |= Flag.BIG
+    return Block(
+        kinds=list(kinds),
+        id=np.arange(pending.first, pending.first + count, dtype=np.int64),
+        time_ns=times,
+        kind=kind,
+        size=size,
+        epoch=np.array(pending.epochs, dtype=np.int64),
+        flags=flags,
+        offset=offsets,
+        records=[(name, data) for _, name, data in pending.others if name != "deliveries"],
+        payloads=pending.payloads,
+        chunks=[(0, count)],
+    )

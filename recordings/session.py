@@ -1,0 +1,366 @@
+"""What happened in a recorded session: endpoints, processes, connections, nodes, epochs and a log of it all.
+
+Built up block by block from control records, from the few messages in which nodes speak of themselves
+(identify, status, announce) and from the row columns; payloads of all other messages are never touched.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from recordings.block import Block
+from recordings.columns import Integers
+from recordings.container import Damage
+from recordings.control import decode_control
+from recordings.epochs import EpochTable
+from recordings.layout import Kind
+from recordings.nodes import GONE, MAX_NODES, Identity, NodeInfo, identities
+from recordings.records import (
+    Connection,
+    Endpoint,
+    Loss,
+    Note,
+    Output,
+    Peer,
+    Process,
+    Record,
+    Subscription,
+)
+from recordings.rows import Copies, Rows
+
+MAX_LOG: Final = 200_000
+"""Most log entries kept; beyond it the oldest half is dropped, and counted in `Session.log_dropped`."""
+MAX_SUBSCRIPTIONS: Final = 10_000
+_NOBODY: Final[Mapping[int, str]] = {}
+SUBSCRIBER_TOPIC: Final = b"__subscriber__:"
+"""A noob SUB also subscribes to this, followed by its node's name."""
+
+
+class LogEntry(msgspec.Struct, frozen=True):
+    """One line of the log. `text` comes from the recorded program in part: make it safe before display.
+
+    `kind` is one of process, endpoint, connection, subscription, node, error, output, note, loss, problem.
+    `row` is that of the message it is about.
+    """
+
+    time_ns: int
+    kind: str
+    text: str
+    connection: int | None = None
+    node: str | None = None
+    row: int | None = None
+
+
+@dataclass(slots=True)
+class ConnectionInfo:
+    """A connection through a relay, with all that is known of it by now.
+
+    `name` is that of the connecting side. `closed_ns` is None while it is open. `subscriptions` are topics
+    and since when; `ended_subscriptions` (topic, since, until).
+    """
+
+    id: int
+    endpoint: int
+    name: str
+    state: str = "opened"
+    opened_ns: int = 0
+    handshaken_ns: int | None = None
+    closed_ns: int | None = None
+    peer_pid: int | None = None
+    peer: Peer | None = None
+    binder: Peer | None = None
+    reason: str = ""
+    subscriptions: dict[bytes, int] = field(default_factory=dict)
+    ended_subscriptions: list[tuple[bytes, int, int]] = field(default_factory=list)
+    copies: int = 0
+
+
+class Session:
+    """The model of a session; grows with its recording and is read at any time."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[int, Endpoint] = {}
+        self.connections: dict[int, ConnectionInfo] = {}
+        self.processes: dict[int, Process] = {}
+        self.nodes: dict[str, NodeInfo] = {}
+        self.epochs = EpochTable()
+        self.log: list[LogEntry] = []
+        self.log_dropped = 0
+        self.losses: list[Loss] = []
+        self.notes: list[Note] = []
+        self.names_version = 0
+        self._names: list[str] = []
+
+    @property
+    def runner(self) -> str:
+        """noob's id of the runner, "" if no endpoint told it."""
+        return next((endpoint.runner for endpoint in self.endpoints.values() if endpoint.runner), "")
+
+    def name_of(self, connection: int) -> str:
+        """What the connecting side of a connection is called: node name, pid, or the connection's number."""
+        info = self.connections.get(connection)
+        return info.name if info is not None else f"connection {connection}"
+
+    def owner_of(self, endpoint: int) -> str:
+        """What the binding side of an endpoint is called: node name, or the address."""
+        record = self.endpoints.get(endpoint)
+        if record is None:
+            return f"endpoint {endpoint}"
+        return record.node or record.address or f"endpoint {endpoint}"
+
+    def add_records(self, block: Block) -> None:
+        """The block's control records; first of all, so that names are known when its rows come."""
+        changed = False
+        for kind, data in block.records:
+            try:
+                record = decode_control(kind, data)
+            except Damage as error:
+                self.problem(0, str(error))
+                continue
+            changed |= isinstance(record, Endpoint | Connection | Subscription | Process)
+            self._add(record)
+        if changed:
+            self._name_all()
+            self._link_nodes()
+
+    def add_rows(self, block: Block, rows: Rows, new: range) -> None:
+        """The block's rows, which have just been appended."""
+        for position, payload in block.payloads:
+            kind = block.kinds[int(block.kind[position])]
+            row = new.start + position
+            for identity in identities(kind.type, kind.sender, payload):
+                self._identify(identity, kind.type, int(block.time_ns[position]), row)
+        for kind, mine in _by_kind(block):
+            times = block.time_ns[mine]
+            node = self._node(kind.sender) if kind.type else None
+            if node is not None:
+                node.sent += len(mine)
+                node.last_seen_ns = max(node.last_seen_ns, int(times[-1]))
+            if kind.direction == "in":
+                self._receive(self.owner_of(kind.endpoint), len(mine))
+            if kind.type == "error":
+                self._errors(kind.sender, node, times, mine + new.start)
+            self._epochs(kind, block.epoch[mine], times)
+
+    def add_copies(self, rows: Rows, copies: Copies) -> None:
+        """Deliveries that have just been applied to the rows."""
+        numbers, connections, times = copies
+        epochs = rows.epoch[numbers]
+        for connection in np.unique(connections).tolist():
+            mine = connections == connection
+            name = self.name_of(connection)
+            count = int(np.count_nonzero(mine))
+            self._receive(name, count)
+            info = self.connections.get(connection)
+            if info is not None:
+                info.copies += count
+            mine &= epochs >= 0
+            if mine.any():
+                self.epochs.received(name, epochs[mine], times[mine])
+
+    def problem(self, time_ns: int, text: str) -> None:
+        """Something in the file that could not be read."""
+        self._say(LogEntry(time_ns, "problem", text))
+
+    def _epochs(self, kind: Kind, epochs: Integers, times: Integers) -> None:
+        if kind.type not in ("event", "process", "epoch_ended"):
+            return
+        known = epochs >= 0
+        epochs, times = epochs[known], times[known]
+        if not len(epochs):
+            return
+        if kind.type == "process":
+            self.epochs.asked(epochs, times)
+        elif kind.type == "epoch_ended":
+            self.epochs.ended(epochs, times)
+        else:
+            self.epochs.emitted(kind.sender, epochs, times)
+
+    def _errors(self, sender: str, node: NodeInfo | None, times: Integers, rows: Integers) -> None:
+        if node is not None:
+            node.errors += len(rows)
+        for time_ns, row in zip(times.tolist(), rows.tolist(), strict=True):
+            self._say(LogEntry(time_ns, "error", f"{sender} reports an error", node=sender, row=row))
+
+    def _receive(self, name: str, count: int) -> None:
+        node = self.nodes.get(name)
+        if node is not None:
+            node.received += count
+
+    def _node(self, name: str) -> NodeInfo | None:
+        node = self.nodes.get(name)
+        if node is None and len(self.nodes) < MAX_NODES:
+            node = self.nodes[name] = NodeInfo(name)
+        return node
+
+    def _identify(self, identity: Identity, type_: str, time_ns: int, row: int) -> None:
+        """What a node said of itself, or what the command node announced of it."""
+        node = self._node(identity.node_id)
+        if node is None:
+            return
+        node.outbox = identity.outbox or node.outbox
+        if identity.signals is not None:
+            node.signals = tuple(identity.signals)
+        if identity.slots is not None:
+            node.slots = tuple(identity.slots)
+        # An announcement is hearsay and late: it counts where nothing was heard from the node itself.
+        hearsay = type_ == "announce" and node.state != ""
+        if identity.status and not hearsay and node.enter(identity.status, time_ns):
+            self._say(LogEntry(time_ns, "node", f"{node.name} is {identity.status}", node=node.name, row=row))
+
+    def _add(self, record: Record) -> None:
+        """A control record."""
+        match record:
+            case Endpoint():
+                self._endpoint(record)
+            case Connection():
+                self._connection(record)
+            case Subscription():
+                self._subscription(record)
+            case Process():
+                self._process(record)
+            case Output():
+                who = f" {record.pid}" if record.pid is not None else ""
+                self._say(LogEntry(record.time_ns, "output", f"{record.stream}{who}: {record.text}"))
+            case Note():
+                self.notes.append(record)
+                what = "" if record.message is None else f" on message {record.message}"
+                self._say(LogEntry(record.time_ns, "note", f"note{what}: {record.text}"))
+            case Loss():
+                self.losses.append(record)
+                self._say(LogEntry(record.time_ns, "loss", _loss_text(record), connection=record.connection))
+
+    def _endpoint(self, record: Endpoint) -> None:
+        self.endpoints[record.id] = record
+        if record.node is not None:
+            node = self._node(record.node)
+            if node is not None:
+                node.pid = record.pid if record.pid is not None else node.pid
+                if record.role == "node outbox":
+                    node.outbox = record.address
+        text = f"{record.socket_type} bound to {record.address} ({record.role})"
+        self._say(LogEntry(record.time_ns, "endpoint", text, node=record.node))
+
+    def _connection(self, record: Connection) -> None:
+        info = self.connections.get(record.id)
+        if info is None:
+            info = ConnectionInfo(
+                record.id, record.endpoint, f"connection {record.id}", opened_ns=record.time_ns
+            )
+            self.connections[record.id] = info
+        info.state = record.state
+        info.peer_pid = record.peer_pid if record.peer_pid is not None else info.peer_pid
+        info.peer = record.peer or info.peer
+        info.binder = record.binder or info.binder
+        info.reason = record.reason or info.reason
+        if record.state == "handshaken":
+            info.handshaken_ns = record.time_ns
+        elif record.state == "closed":
+            info.closed_ns = record.time_ns
+        info.name = self._best_name(info)
+        reason = f": {record.reason}" if record.reason else ""
+        text = f"{info.name} to {self.owner_of(info.endpoint)} {record.state}{reason}"
+        self._say(LogEntry(record.time_ns, "connection", text, connection=info.id, node=info.name))
+        if record.state == "closed":
+            self._gone(info, record.time_ns)
+
+    def _gone(self, info: ConnectionInfo, time_ns: int) -> None:
+        endpoint = self.endpoints.get(info.endpoint)
+        node = self.nodes.get(info.name)
+        if node is None or endpoint is None or endpoint.role != "command inbox" or node.state == "closed":
+            return
+        if node.enter(GONE, time_ns):
+            self._say(LogEntry(time_ns, "node", f"{node.name} is gone", node=node.name))
+
+    def _subscription(self, record: Subscription) -> None:
+        info = self.connections.get(record.connection)
+        if info is None:
+            return
+        topic = record.topic
+        if record.subscribe:
+            if len(info.subscriptions) < MAX_SUBSCRIPTIONS:
+                info.subscriptions.setdefault(topic, record.time_ns)
+        elif topic in info.subscriptions and len(info.ended_subscriptions) < MAX_SUBSCRIPTIONS:
+            info.ended_subscriptions.append((topic, info.subscriptions.pop(topic), record.time_ns))
+        info.name = self._best_name(info)
+        verb = "subscribes to" if record.subscribe else "unsubscribes from"
+        what = repr(topic.decode("utf-8", "backslashreplace")) if topic else "everything"
+        text = f"{info.name} {verb} {what} of {self.owner_of(info.endpoint)}"
+        self._say(LogEntry(record.time_ns, "subscription", text, connection=info.id, node=info.name))
+
+    def _process(self, record: Process) -> None:
+        before = self.processes.get(record.pid)
+        if before is not None:
+            record = msgspec.structs.replace(
+                record,
+                parent=record.parent if record.parent is not None else before.parent,
+                command_line=record.command_line or before.command_line,
+            )
+        self.processes[record.pid] = record
+        code = "" if record.exit_code is None else f" with exit code {record.exit_code}"
+        text = f"process {record.pid} {record.state}{code}"
+        self._say(LogEntry(record.time_ns, "process", text))
+
+    def _name_all(self) -> None:
+        """Name connections by the best that is known now."""
+        owners = {
+            endpoint.pid: endpoint.node
+            for endpoint in self.endpoints.values()
+            if endpoint.pid is not None and endpoint.node is not None
+        }
+        for info in self.connections.values():
+            info.name = self._best_name(info, owners)
+        names = [info.name for info in self.connections.values()]
+        names += [self.owner_of(endpoint) for endpoint in self.endpoints]
+        if names != self._names:
+            self._names = names
+            self.names_version += 1
+
+    def _best_name(self, info: ConnectionInfo, owners: Mapping[int, str] = _NOBODY) -> str:
+        if info.peer is not None and info.peer.routing_id:
+            return info.peer.routing_id.decode("utf-8", "backslashreplace")
+        for topic in info.subscriptions:
+            if topic.startswith(SUBSCRIBER_TOPIC):
+                return topic[len(SUBSCRIBER_TOPIC) :].decode("utf-8", "backslashreplace")
+        if info.peer_pid is not None:
+            return owners.get(info.peer_pid) or f"pid {info.peer_pid}"
+        return f"connection {info.id}"
+
+    def _link_nodes(self) -> None:
+        """Who is subscribed to whom, by the connections that are open."""
+        edges: set[tuple[str, str]] = set()
+        for info in self.connections.values():
+            if info.name in self.nodes and info.peer_pid is not None:
+                self.nodes[info.name].pid = info.peer_pid
+            if info.closed_ns is None and info.subscriptions:
+                edges.add((info.name, self.owner_of(info.endpoint)))
+        for node in self.nodes.values():
+            node.subscribed_to = tuple(sorted(to for who, to in edges if who == node.name))
+            node.subscribers = tuple(sorted(who for who, to in edges if to == node.name))
+
+    def _say(self, entry: LogEntry) -> None:
+        if len(self.log) >= MAX_LOG:
+            del self.log[: MAX_LOG // 2]
+            self.log_dropped += MAX_LOG // 2
+        self.log.append(entry)
+
+
+def _by_kind(block: Block) -> Iterator[tuple[Kind, Integers]]:
+    """The kinds that occur in a block, each with the positions of its rows."""
+    if not len(block):
+        return
+    order = np.argsort(block.kind.astype(np.uint32), kind="stable")
+    sorted_kinds = block.kind[order]
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(sorted_kinds)) + 1))
+    ends = np.append(starts[1:], len(order))
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield block.kinds[int(sorted_kinds[start])], order[start:end]
+
+
+def _loss_text(loss: Loss) -> str:
+    count = f"{loss.messages:,} messages, " if loss.messages is not None else ""
+    reason = f": {loss.reason}" if loss.reason else ""
+    return f"lost at the {loss.stage}: {count}{loss.bytes:,} bytes{reason}"

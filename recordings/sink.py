@@ -1,0 +1,148 @@
+"""The file behind a writer: created privately, locked while it is written, appended to in whole chunks.
+
+A write that the system refuses is undone, so that what is in the file is always whole chunks. The end of
+the file (row index, summary) is made from the file itself: see `ending`.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
+
+from recordings.chunks import SealedChunk
+from recordings.container import encode
+from recordings.ending import Statistics, Summary, row_index
+from recordings.errors import DiskError, RecordingError
+from recordings.layout import (
+    END_METADATA,
+    FORMAT,
+    MAGIC,
+    METADATA,
+    ROW_INDEX,
+    ROW_INDEX_MEDIA_TYPE,
+)
+from recordings.locks import lock_for_writing
+from recordings.vocabulary import Vocabulary
+
+
+class FileSink:
+    """Appends chunks and attachments to a new file, and ends it."""
+
+    def __init__(self, path: Path, facts: Mapping[str, str], *, force: bool = False) -> None:
+        self.path = path
+        self.size = 0
+        self._statistics = Statistics()
+        self._attachments: list[AttachmentIndex] = []
+        self._metadata: list[MetadataIndex] = []
+        self._file = _create(path, force=force)
+        lock_for_writing(self._file)
+        library = f"tubetap {_version()}"
+        try:
+            self._append([MAGIC, encode(Header(profile="", library=library))])
+            self._data_start = self.size
+            self._add_metadata(
+                METADATA,
+                {"format": str(FORMAT), "started_ns": str(time.time_ns()), "library": library, **facts},
+            )
+        except DiskError:
+            self.close()
+            raise
+
+    def write(self, sealed: SealedChunk) -> None:
+        """Append a chunk."""
+        self._append(sealed.parts)
+        self._statistics.add(sealed)
+
+    def attach(self, name: str, media_type: str, data: bytes) -> None:
+        """Append an attachment."""
+        now = time.time_ns()
+        record = encode(
+            Attachment(create_time=now, log_time=now, name=name, media_type=media_type, data=data)
+        )
+        offset = self.size
+        self._append([record])
+        self._attachments.append(
+            AttachmentIndex(
+                offset=offset,
+                length=len(record),
+                log_time=now,
+                create_time=now,
+                data_size=len(data),
+                name=name,
+                media_type=media_type,
+            )
+        )
+
+    def finish(self, vocabulary: Vocabulary) -> None:
+        """Append row index and summary."""
+        summary = Summary(vocabulary.summary(), self._statistics)
+        for part in row_index(self._file, self._data_start, self.size, summary.add_chunk):
+            self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, part)
+        self._add_metadata(
+            END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(self._statistics.rows)}
+        )
+        self._append([summary.encode(self.size, self._attachments, self._metadata)])
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _add_metadata(self, name: str, entries: Mapping[str, str]) -> None:
+        record = encode(Metadata(name=name, metadata=dict(entries)))
+        offset = self.size
+        self._append([record])
+        self._metadata.append(MetadataIndex(offset=offset, length=len(record), name=name))
+
+    def _append(self, parts: Sequence[bytes]) -> None:
+        total = sum(map(len, parts))
+        try:
+            os.lseek(self._file, self.size, os.SEEK_SET)
+            _write_all(self._file, parts, total)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, self.size)
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise DiskError(f"can't write to {self.path}: {reason}", reason=reason, size=total) from None
+        self.size += total
+
+
+def _write_all(file: int, parts: Sequence[bytes], total: int) -> None:
+    """One writev in the usual case; the rest piece by piece where the system takes only a part."""
+    written = os.writev(file, [part for part in parts if part])
+    if written == total:
+        return
+    left = memoryview(b"".join(parts))[written:]
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _create(path: Path, *, force: bool) -> int:
+    """A new private file, open for reading and writing."""
+    try:
+        if force:
+            path.unlink(missing_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except FileExistsError:
+        raise RecordingError(f"{path} exists: choose another name, or --force to replace it") from None
+    except FileNotFoundError:
+        raise RecordingError(
+            f"{path.parent} does not exist: make it first, or record elsewhere with -o"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise RecordingError(f"can't write to {path.parent}: record elsewhere with -o") from None
+        raise RecordingError(f"can't create {path}: {error.strerror}") from None
+
+
+def _version() -> str:
+    try:
+        return version("tubetap")
+    except PackageNotFoundError:
+        return "0"

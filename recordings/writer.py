@@ -1,0 +1,280 @@
+"""Writes a recording, message by message, so that what is older than a chunk's age is safe from `kill -9`.
+
+A chunk is closed at about 1 MiB or 100 ms, then handed to the operating system in one go; nothing is kept
+back in buffers of our own, and nothing grows with the length of the recording. All on the caller's thread.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from decoders.envelope import Envelope
+from recordings.chunks import Pending, SealedChunk, WrittenChannel, seal
+from recordings.compression import Compression
+from recordings.container import MAX_TIME, MESSAGE
+from recordings.control import ControlRecord, encode_control, kind_of
+from recordings.errors import DiskError
+from recordings.flags import Flag
+from recordings.frames import encode_frames, encode_overflow
+from recordings.layout import (
+    CHUNK_AGE_NS,
+    CHUNK_BYTES,
+    MAX_PREFIX,
+    MAX_PREFIX_FRAMES,
+    MAX_SESSION_PAYLOAD,
+    SESSION_TYPES,
+    Kind,
+)
+from recordings.records import Endpoint, Loss
+from recordings.sink import FileSink
+from recordings.vocabulary import Vocabulary
+
+_MAX_CARRIED: Final = 10_000
+"""Most control records that are kept for the next chunk when one could not be written."""
+
+
+class RecordingWriter:
+    """A recording being written.
+
+    `facts` are what is known of the session (versions, host, command line); they and the format version
+    stand at the front of the file. The file is created with mode 0600 and is never written over unless
+    `force` is set. `compression` "auto" leaves alone what would not shrink.
+
+    Raises RecordingError if the file can't be created; later on DiskError for whatever the system refuses to
+    write, after which writing may go on: the writer itself records what was lost as soon as it can.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        facts: Mapping[str, str],
+        force: bool = False,
+        chunk_bytes: int = CHUNK_BYTES,
+        chunk_age_ns: int = CHUNK_AGE_NS,
+        compression: Compression = "auto",
+        first_id: int = 0,
+    ) -> None:
+        self._vocabulary = Vocabulary()
+        self._chunk_bytes = chunk_bytes
+        self._chunk_age_ns = chunk_age_ns
+        self._compression = compression
+        self._channels: dict[tuple[object, ...], WrittenChannel] = {}
+        self._pending = Pending(first_id)
+        self._next = first_id
+        self._loss: Loss | None = None
+        self._records: list[ControlRecord] = []
+        self._closed = False
+        self._sink = FileSink(Path(path), facts, force=force)
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._sink.path
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file so far; what is collected for the next chunk is not counted."""
+        return self._sink.size
+
+    @property
+    def messages(self) -> int:
+        """How many messages have been given, which is the id of the next one."""
+        return self._next
+
+    def message(
+        self,
+        time_ns: int,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        frames: Sequence[bytes],
+        envelope: Envelope,
+        endpoint_record: Endpoint | None = None,
+    ) -> int:
+        """Record a message and return its id: 0, 1, 2, … in one recording.
+
+        "out" is from the binding side to the connecting side, "in" the other way. For "out" this counts as
+        the delivery on `connection`; further copies are told by `delivered`. `endpoint_record` names the
+        channel; by default the one given to `record` is used.
+        """
+        pending = self._pending
+        number = self._next
+        self._next = number + 1
+        if not pending.lengths:
+            pending.opened_ns = time_ns
+        data = frames[-1] if frames else b""
+        publish = envelope.timestamp_ns
+        if publish is None or not 0 <= publish <= MAX_TIME:
+            publish = time_ns
+        # The usual case, and the path that has to be fast: one JSON object behind frames seen before.
+        if envelope.type and data[:1] == b"{" and data[-1:] == b"}" and not envelope.problem:
+            source = -1 if direction == "out" else connection
+            key = (endpoint, source, envelope.type, envelope.node_id, *frames[:-1])
+            channel = self._channels.get(key)
+            if channel is None:
+                kind = Kind(endpoint, source, direction, envelope.type, envelope.node_id)
+                channel = self._open_channel(key, kind, frames[:-1], endpoint_record)
+        else:
+            channel = None
+        if channel is None:
+            channel, data = self._multipart(
+                endpoint, connection, direction, frames, envelope, endpoint_record
+            )
+        size = len(data)
+        pending.latest_ns = time_ns
+        pending.parts += (MESSAGE.pack(5, 22 + size, channel.id, number & 0xFFFFFFFF, time_ns, publish), data)
+        pending.lengths.append(31 + size)
+        pending.epochs.append(envelope.epoch)
+        pending.size += 31 + size
+        if envelope.sub_epoch:
+            self._flag(len(pending.epochs) - 1, Flag.SUB_EPOCH)
+        if envelope.type in SESSION_TYPES and len(frames[-1]) <= MAX_SESSION_PAYLOAD:
+            pending.payloads.append((len(pending.epochs) - 1, frames[-1]))
+        if direction == "out":
+            flat = pending.delivered.get(connection)
+            if flat is None:
+                pending.delivered[connection] = [number, time_ns]
+            else:
+                flat += (number, time_ns)
+        if pending.size >= self._chunk_bytes or time_ns - pending.opened_ns >= self._chunk_age_ns:
+            self.flush()
+        return number
+
+    def delivered(self, connection: int, message: int, time_ns: int) -> None:
+        """Record that `connection` carried a copy of message `message` (an id returned by `message`) at
+        `time_ns`."""
+        pending = self._pending
+        flat = pending.delivered.get(connection)
+        if flat is None:
+            if not pending:
+                pending.opened_ns = time_ns
+            pending.delivered[connection] = [message, time_ns]
+        elif flat[-2] != message:
+            flat += (message, time_ns)
+
+    def record(self, record: ControlRecord) -> None:
+        """Record a fact of the session."""
+        kind = kind_of(record)
+        if isinstance(record, Endpoint):
+            self._vocabulary.endpoints[record.id] = record
+        channel = self._vocabulary.control(kind)
+        data = encode_control(record)
+        pending = self._pending
+        if not pending:
+            pending.opened_ns = record.time_ns
+        pending.latest_ns = time_ns = min(max(record.time_ns, 0), MAX_TIME)
+        pending.others.append((len(pending.lengths), kind, data))
+        pending.parts += (MESSAGE.pack(5, 22 + len(data), channel.id, 0, time_ns, time_ns), data)
+        pending.lengths.append(31 + len(data))
+        pending.size += 31 + len(data)
+        self._records.append(record)
+        if pending.size >= self._chunk_bytes:
+            self.flush()
+
+    def tick(self, now_ns: int) -> None:
+        """Close and write the chunk if it is older than its age; to be called every few tens of
+        milliseconds."""
+        if self._pending and now_ns - self._pending.opened_ns >= self._chunk_age_ns:
+            self.flush()
+
+    def flush(self) -> None:
+        """Close the chunk and hand it to the operating system."""
+        if not self._pending:
+            return
+        if self._loss is not None:
+            self.record(self._loss)
+        pending, records = self._pending, self._records
+        rows = len(pending.epochs)
+        self._pending, self._records = Pending(self._next), []
+        sealed = seal(
+            pending, self._vocabulary.channels, self._vocabulary.control("deliveries"), self._compression
+        )
+        try:
+            self._sink.write(sealed)
+        except DiskError as error:
+            self._lose(pending, sealed, records, error.reason)
+            raise DiskError(str(error), reason=error.reason, messages=rows, size=sealed.size) from None
+        self._loss = None
+
+    def attach(self, name: str, media_type: str, data: bytes) -> None:
+        """Add a file to the recording, such as the tube's specification."""
+        self.flush()
+        self._sink.attach(name, media_type, data)
+
+    def close(self) -> None:
+        """Write what is pending, the row index and the summary, and close the file.
+
+        Raises DiskError if there is no room for that; the file is closed all the same and readable as a
+        cut-off one.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+            self._sink.finish(self._vocabulary)
+        finally:
+            self._sink.close()
+
+    def _open_channel(
+        self, key: tuple[object, ...], kind: Kind, prefix: Sequence[bytes], endpoint: Endpoint | None
+    ) -> WrittenChannel | None:
+        """A channel for usual messages; None if their constant frames are too many or channels ran out."""
+        if len(prefix) > MAX_PREFIX_FRAMES or sum(map(len, prefix)) > MAX_PREFIX:
+            return None
+        channel = self._vocabulary.message(kind, tuple(prefix), endpoint)
+        if channel is not None:
+            self._channels[key] = channel
+        return channel
+
+    def _multipart(
+        self,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        frames: Sequence[bytes],
+        envelope: Envelope,
+        endpoint_record: Endpoint | None,
+    ) -> tuple[WrittenChannel, bytes]:
+        """Channel and data of an unusual message: all its frames as a list."""
+        kind = Kind(
+            endpoint, -1 if direction == "out" else connection, direction, envelope.type, envelope.node_id
+        )
+        channel = self._channels.get((kind,))
+        if channel is None:
+            channel = self._vocabulary.message(kind, None, endpoint_record)
+            if channel is not None:
+                self._channels[(kind,)] = channel
+        if channel is None:
+            channel = self._vocabulary.overflow()
+            data = encode_overflow(kind, frames)
+        else:
+            data = encode_frames(frames)
+        row = len(self._pending.epochs)
+        self._pending.unusual[row] = (kind, sum(map(len, frames)))
+        if envelope.problem:
+            self._flag(row, Flag.UNDECODED)
+        return channel, data
+
+    def _flag(self, row: int, flag: Flag) -> None:
+        flags = self._pending.flags
+        flags[row] = flags.get(row, 0) | flag
+
+    def _lose(
+        self, pending: Pending, sealed: SealedChunk, records: Sequence[ControlRecord], reason: str
+    ) -> None:
+        """Keep account of a chunk that could not be written, and keep its control records for the next
+        one."""
+        before = self._loss
+        self._loss = Loss(
+            time_ns=sealed.end_time,
+            stage="disk",
+            bytes=sealed.size + (before.bytes if before else 0),
+            since_ns=before.since_ns if before else pending.opened_ns,
+            messages=len(pending.epochs) + ((before.messages or 0) if before else 0),
+            reason=reason,
+        )
+        for record in records[-_MAX_CARRIED:]:
+            if record is not before:
+                self.record(record)
