@@ -1,0 +1,140 @@
+"""The columns of the message list: which there are, how wide at a given width, and what stands in them.
+
+Narrow screens lose columns rather than get cut: the number goes first, then size and epoch. Each message type
+has an ASCII mark of its own, so that nothing is said by colour alone.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recordings.filters import quote
+from recordings.rows import Flag, Row
+from recordings.session import Session
+from tui import text
+
+Name = Literal["number", "time", "type", "from", "to", "epoch", "size", "summary"]
+
+MARKS = {
+    "event": "e",
+    "process": "p",
+    "epoch_ended": ".",
+    "error": "!",
+    "status": "s",
+    "identify": "i",
+    "announce": "a",
+    "ping": "?",
+    "start": ">",
+    "stop": "x",
+    "init": "+",
+    "deinit": "-",
+    "spec": "#",
+    "": "=",
+}
+"""The mark in front of each type; other types get `~`."""
+
+STYLES = {
+    "event": "event",
+    "process": "process",
+    "epoch_ended": "process",
+    "error": "error",
+    "status": "status",
+    "identify": "status",
+    "announce": "status",
+    "ping": "status",
+}
+"""The style of each type; other types are plain."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, heading, width in cells, and whether its values stand at the right."""
+
+    name: Name
+    heading: str
+    width: int
+    right: bool = False
+
+
+def type_text(type: str) -> str:
+    """Write a type with its mark: `e event`, `= raw`."""
+    return f"{MARKS.get(type, '~')} {text.safe(type, 24) or 'raw'}"
+
+
+def lay_out(width: int, count: int) -> list[Column]:
+    """Choose the columns for a list `width` cells wide with `count` messages in all."""
+    number = max(5, len(f"{max(0, count - 1):,}"))
+    names = 10 if width < 90 else 13
+    columns = [
+        Column("time", "time", 12),
+        Column("type", "type", 13 if width >= 76 else 10),
+        Column("from", "from", names - 2, right=True),
+        Column("to", "to", names if width < 110 else names + 4),
+    ]
+    if width >= 70:
+        columns.append(Column("epoch", "epoch", 6, right=True))
+    if width >= 58:
+        columns.append(Column("size", "size", 5, right=True))
+    if width >= 84:
+        columns.insert(0, Column("number", "#", number, right=True))
+    used = sum(column.width + 1 for column in columns) + 3
+    columns.append(Column("summary", "summary", max(0, width - used)))
+    return columns
+
+
+def epoch_text(row: Row) -> str:
+    """Write an epoch; a sub-epoch has a `+` behind its root."""
+    if row.epoch < 0:
+        return "-"
+    return f"{row.epoch}+" if row.flags & Flag.SUB_EPOCH else str(row.epoch)
+
+
+def names_text(names: tuple[str, ...], flags: Flag) -> str:
+    """Write the receivers of a message: `command,b`, `-` for none, with `(late)` if a copy came late."""
+    listed = ",".join(text.safe(name, 60) for name in names[:8]) or "-"
+    more = f",+{len(names) - 8}" if len(names) > 8 else ""
+    return f"{listed}{more}{'(late)' if flags & Flag.LATE else ''}"
+
+
+def cell_text(column: Name, row: Row, session: Session) -> str:
+    """Write one cell (all but time and summary, which need more than the row)."""
+    match column:
+        case "number":
+            return text.count(row.number)
+        case "type":
+            return type_text(row.type)
+        case "from":
+            return text.safe(row.sender, 60) or "-"
+        case "to":
+            return names_text(row.receivers, row.flags)
+        case "epoch":
+            return epoch_text(row)
+        case "size":
+            return text.short_size(row.size)
+    return ""
+
+
+def term_for(column: Name, row: Row, summary: str, clock: str) -> str:
+    """Write the filter term that a cell's value stands for; "" where there is none."""
+    match column:
+        case "type":
+            return f"type:{quote(row.type)}" if row.type else "is:raw"
+        case "from":
+            return f"from:{quote(row.sender)}" if row.sender else ""
+        case "to":
+            return (
+                f"to:{','.join(quote(name) for name in row.receivers)}" if row.receivers else "is:undelivered"
+            )
+        case "epoch":
+            return f"epoch:{row.epoch}" if row.epoch >= 0 else ""
+        case "size":
+            return f"size:{row.size}"
+        case "time":
+            return f"time:{clock.partition('.')[0]}"
+        case "number":
+            return f"row:{row.number}"
+        case "summary":
+            word = summary.split("  ")[0].strip("…").strip()
+            return (
+                f'"{word}"' if word and '"' not in word and "\\" not in word else quote(word) if word else ""
+            )
+    return ""

@@ -1,0 +1,158 @@
+"""Which rows are on display: all of them, or those that a filter lets through, growing with the recording.
+
+Header terms are answered from the columns at once; payload terms by a scan in the background, whose results
+come in bit by bit. Line `i` of the list is row `shown.row(i)`.
+"""
+
+import numpy as np
+
+from recordings.filters import Filter
+from recordings.recording import Recording
+from tui.scan import RowNumbers, Scan
+
+UNSETTLED_ROWS = 4096
+"""So many of the newest rows are tested again each time: deliveries still change their receivers."""
+
+
+class Numbers:
+    """A growing array of row numbers."""
+
+    def __init__(self) -> None:
+        self._data: RowNumbers = np.empty(1024, dtype=np.uint32)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def array(self) -> RowNumbers:
+        """The numbers."""
+        return self._data[: self._length]
+
+    def extend(self, numbers: RowNumbers) -> None:
+        """Add numbers at the end."""
+        length = self._length + len(numbers)
+        if length > len(self._data):
+            grown = np.empty(max(length, 2 * len(self._data)), dtype=np.uint32)
+            grown[: self._length] = self.array
+            self._data = grown
+        self._data[self._length : length] = numbers
+        self._length = length
+
+    def cut(self, length: int) -> None:
+        """Keep the first `length` numbers."""
+        self._length = min(self._length, length)
+
+
+class Shown:
+    """The rows on display.
+
+    `filter` is what lets rows through (None: all). `stop` is how many rows of the recording were considered.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.filter: Filter | None = None
+        self.stop = 0
+        self._numbers: Numbers | None = None
+        self._settled = (0, 0)
+        self._scan: Scan | None = None
+        self._marked: RowNumbers | None = None
+
+    def __len__(self) -> int:
+        if self._marked is not None:
+            return len(self._marked)
+        return self.stop if self._numbers is None else len(self._numbers)
+
+    def row(self, index: int) -> int:
+        """Give the row number at a line."""
+        if self._marked is not None:
+            return int(self._marked[index])
+        return index if self._numbers is None else int(self._numbers.array[index])
+
+    def index(self, row: int) -> int:
+        """Give the line of a row, or of the first one shown behind it."""
+        if self._marked is not None:
+            return int(np.searchsorted(self._marked, row))
+        if self._numbers is None:
+            return min(row, self.stop)
+        return int(np.searchsorted(self._numbers.array, row))
+
+    def has(self, row: int) -> bool:
+        """Tell whether a row is shown."""
+        index = self.index(row)
+        return index < len(self) and self.row(index) == row
+
+    def numbers(self) -> RowNumbers:
+        """Give all shown row numbers, rising."""
+        if self._marked is not None:
+            return self._marked
+        if self._numbers is None:
+            return np.arange(self.stop, dtype=np.uint32)
+        return self._numbers.array
+
+    @property
+    def narrowed(self) -> bool:
+        """Tell whether some rows may be hidden."""
+        return self._numbers is not None or self._marked is not None
+
+    @property
+    def progress(self) -> float | None:
+        """How much of a running scan is done, 0 to 1; None when there is nothing to wait for."""
+        if self._scan is None or self._scan.done:
+            return None
+        return self._scan.scanned / max(1, self._scan.total)
+
+    @property
+    def problem(self) -> str:
+        """Why a scan ended early, if it did."""
+        return self._scan.problem if self._scan is not None else ""
+
+    def set_filter(self, filter: Filter | None) -> None:
+        """Show what another filter lets through (None or an empty one: all rows)."""
+        self.close()
+        self.filter = filter if filter is not None and filter.text.strip() else None
+        self._numbers = None
+        self._settled = (0, 0)
+        if self.filter is not None:
+            self._numbers = Numbers()
+            if self.filter.needs_payload:
+                self._scan = Scan(self.recording, self.filter, stop=self.stop)
+            else:
+                self._test()
+
+    def update(self) -> None:
+        """Take in the rows that the recording has gained, and what a scan has found."""
+        self.stop = len(self.recording.rows)
+        if self._scan is not None and self._numbers is not None:
+            self._scan.extend(self.stop)
+            for found in self._scan.take():
+                self._numbers.extend(found)
+        elif self._numbers is not None:
+            self._test()
+
+    def only(self, marked: list[int] | None) -> None:
+        """Show only these rows (those of them that the filter lets through); None ends that."""
+        self._marked = None
+        if marked is not None:
+            rows = np.array(sorted(marked), dtype=np.uint32)
+            self._marked = (
+                rows if self._numbers is None else np.intersect1d(rows, self._numbers.array).astype(np.uint32)
+            )
+
+    def close(self) -> None:
+        """End a running scan."""
+        if self._scan is not None:
+            self._scan.cancel()
+            self._scan = None
+
+    def _test(self) -> None:
+        assert self._numbers is not None
+        assert self.filter is not None
+        start, kept = self._settled
+        self._numbers.cut(kept)
+        mask = self.filter.rows(self.recording.rows, start, self.stop, recording=self.recording)
+        self._numbers.extend((np.flatnonzero(mask) + start).astype(np.uint32))
+        settled = self.stop - UNSETTLED_ROWS
+        if settled > start + UNSETTLED_ROWS:
+            self._settled = (settled, int(np.searchsorted(self._numbers.array, settled)))

@@ -1,0 +1,1 @@
+"""The widgets: lists of lines for everything, and a few one-line parts."""
