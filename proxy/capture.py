@@ -12,7 +12,7 @@ from typing import Any
 from decoders.envelope import read_envelope
 from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, StreamParser, Subscription
 from proxy.layout import place
-from proxy.processes import command_line
+from proxy.processes import command_line, parent_of
 from proxy.publications import Publications
 from proxy.tee import Kind
 from recordings import records
@@ -81,6 +81,7 @@ class Capture:
         self._connections: dict[int, _Connection] = {}
         self._streams: dict[int, _Stream] = {}
         self._processes: set[int] = set()
+        self._ended: set[int] = set()
         self.messages = 0
         self.connections = 0
         self.opaque = 0
@@ -124,8 +125,21 @@ class Capture:
         """Record a process when it is first heard of."""
         if pid not in self._processes:
             self._processes.add(pid)
-            arguments = tuple(arguments) or command_line(pid)
-            self.record(records.Process(time_ns=time_ns, pid=pid, parent=parent, command_line=arguments))
+            self.record(
+                records.Process(
+                    time_ns=time_ns,
+                    pid=pid,
+                    parent=parent if parent is not None else parent_of(pid),
+                    command_line=tuple(arguments) or command_line(pid),
+                )
+            )
+
+    def process_ended(self, time_ns: int, pid: int, exit_code: int | None = None) -> None:
+        """Record that a process ended, once, and once more when its exit code becomes known."""
+        if pid in self._ended and exit_code is None:
+            return
+        self._ended.add(pid)
+        self.record(records.Process(time_ns=time_ns, pid=pid, state="exited", exit_code=exit_code))
 
     # The hot path.
 
@@ -218,7 +232,7 @@ class Capture:
             case Kind.CLOSED:
                 self._closed(connection, time_ns, fact["reason"])
             case Kind.PROCESS:
-                self.record(records.Process(time_ns=time_ns, pid=fact["pid"], state="exited"))
+                self.process_ended(time_ns, fact["pid"])
             case Kind.NOTE:
                 self.record(records.Note(time_ns=time_ns, message=None, text=_note(fact), mark=False))
             case Kind.LOST:

@@ -67,7 +67,7 @@ def why_nothing(command: Sequence[str], seen: Path, left_alone: Sequence[str]) -
     if not (seen / "seen-python").exists():
         flags = _isolating_flags(command)
         if flags:
-            return f"the interpreter was started with {flags} and ignores PYTHONPATH: leave that out, or {_REMEDY}"
+            return f"the interpreter runs with {flags}, which ignores PYTHONPATH: leave it out, or {_REMEDY}"
         return (
             "no Python of the program loaded tubetap's agent (it is not Python, or it clears PYTHONPATH): "
             + _REMEDY

@@ -10,8 +10,12 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["ExitWatch", "command_line", "is_alive", "peer_pid"]
+__all__ = ["ExitWatch", "Stream", "command_line", "is_alive", "parent_of", "peer_pid"]
+
+Stream = Literal["stdout", "stderr"]
+"""What a program prints to."""
 
 _CHECK_S = 1.0
 _UCRED = struct.Struct("3i")
@@ -42,11 +46,22 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     try:
-        return (
-            Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] not in "ZX"
-        )
+        return _stat(pid)[0] not in "ZX"
     except (OSError, IndexError):
         return True
+
+
+def parent_of(pid: int) -> int | None:
+    """Return a process's parent."""
+    try:
+        return int(_stat(pid)[1])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _stat(pid: int) -> list[str]:
+    # The fields after the program's name: state, parent, … (proc(5)).
+    return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
 
 
 def command_line(pid: int) -> tuple[str, ...]:

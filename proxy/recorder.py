@@ -16,17 +16,16 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from proxy.capture import Capture
+from proxy.processes import Stream
 from proxy.tee import FrameReader, Kind
 from recordings import records
 from recordings.errors import RecordingError
 from recordings.writer import RecordingWriter
 
 __all__ = ["Recorder", "main"]
-
-Stream = Literal["stdout", "stderr"]
 
 _READ_BYTES = 1 << 20
 _TICK_S = 0.05
@@ -171,11 +170,7 @@ class Recorder:
             for lines in self._lines.values():
                 lines._pid = fact["pid"]
         elif fact["kind"] == "exited":
-            self.capture.record(
-                records.Process(
-                    time_ns=fact["time_ns"], pid=fact["pid"], state="exited", exit_code=fact["exit_code"]
-                )
-            )
+            self.capture.process_ended(fact["time_ns"], fact["pid"], fact["exit_code"])
         elif fact["kind"] == "note":
             self.capture.record(records.Note(time_ns=now, message=None, text=fact["text"], mark=False))
 

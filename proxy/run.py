@@ -28,7 +28,7 @@ from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name
 from proxy.launch import python_command
-from proxy.recorder import Stream
+from proxy.processes import Stream
 from proxy.session import FileExists, Session, SessionReport, reserve
 from proxy.tee import BUFFER_BYTES
 

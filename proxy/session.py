@@ -23,7 +23,7 @@ from proxy.endpoint import read_journal
 from proxy.errors import ProxyError
 from proxy.interpose import why_nothing
 from proxy.launch import start
-from proxy.recorder import Stream
+from proxy.processes import Stream
 from proxy.tee import BUFFER_BYTES
 
 __all__ = ["FileExists", "Session", "SessionReport", "reserve"]

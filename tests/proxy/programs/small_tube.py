@@ -1,0 +1,83 @@
+"""Runs the small tube on noob's ZMQRunner and prints what it returned as JSON: an ordinary user of noob."""
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+
+import transcribe  # noqa: F401
+from noob import Tube
+from noob.runner.zmq import ZMQRunner
+from noob.tube import TubeSpecification
+
+SPECIFICATION = {
+    "noob_id": "small",
+    "noob_model": "noob.tube.TubeSpecification",
+    "noob_version": "1003.0.0",
+    "nodes": {
+        "source": {"type": "small_nodes.count"},
+        "double": {"type": "small_nodes.double", "depends": [{"value": "source.index"}]},
+        "picture": {"type": "small_nodes.picture", "depends": [{"value": "source.index"}]},
+        "merge": {
+            "type": "small_nodes.merge",
+            "depends": [{"doubled": "double.value"}, {"frame": "picture.frame"}],
+        },
+        "result": {"type": "return", "depends": [{"total": "merge.total"}]},
+    },
+}
+LISTENERS = {
+    "source": {"command", "double", "picture"},
+    "double": {"command", "merge"},
+    "picture": {"command", "merge"},
+    "merge": {"command"},
+}
+
+
+def connected(runner):
+    """Whether every subscription of the tube is in force."""
+    nodes = runner.command._nodes
+    return set(LISTENERS) <= runner.command._subscribers and all(
+        node in nodes and listeners <= set(nodes[node]["subscribers"])
+        for node, listeners in LISTENERS.items()
+    )
+
+
+def hold(runner):
+    """Say that we wait, wait for a line, and then until the sockets are connected again if they were cut."""
+    print("holding", flush=True)
+    cut = sys.stdin.readline().strip() == "cut"
+    deadline = time.monotonic() + 2
+    while cut and connected(runner) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    deadline = time.monotonic() + 20
+    while not connected(runner):
+        assert time.monotonic() < deadline, "the sockets did not connect again"
+        time.sleep(0.01)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--start-method", default=None)
+    parser.add_argument("--free-run", action="store_true")
+    parser.add_argument("--hold", action="store_true", help="stop half-way until there is a line on stdin")
+    arguments = parser.parse_args()
+    if arguments.start_method:
+        multiprocessing.set_start_method(arguments.start_method)
+    events = []
+    tube = Tube.from_specification(TubeSpecification(**SPECIFICATION))
+    with ZMQRunner(tube) as runner:
+        runner.command.add_callback("inbox", lambda message: events.append(message.node_id))
+        if arguments.free_run:
+            results = list(runner.iter(arguments.epochs))
+        else:
+            results = [runner.process() for _ in range(arguments.epochs)]
+            if arguments.hold:
+                hold(runner)
+                results += [runner.process() for _ in range(arguments.epochs)]
+    print(json.dumps({"results": results, "events": {node: events.count(node) for node in set(events)}}))
+
+
+if __name__ == "__main__":
+    main()
