@@ -1,0 +1,134 @@
+"""The ZeroMQ sockets of a replay: one side's part of noob's network, polled from one thread.
+
+Publishers never drop: a send that finds a full pipe is refused and tried again, so memory stays bounded and
+the peer loses nothing. Closing discards what is unsent at once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from recordings.replay.errors import ReplayError
+from recordings.replay.handshake import SUBSCRIBER, Action, Connect, Publish, Report
+
+HIGH_WATER = 100
+"""Messages that a publisher of ours queues for each subscriber; the rest waits in the recording."""
+
+BATCH = 500
+"""How many messages are taken from one socket before the others get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came in: `place` is "subscription", "report", "inbox" or "control"; `who` owns the socket."""
+
+    place: str
+    who: str
+    frames: tuple[bytes, ...] = ()
+
+
+class Sockets:
+    """A set of sockets that close together and are polled together."""
+
+    def __init__(self) -> None:
+        self._context = zmq.Context()
+        self._poller = zmq.Poller()
+        self._places: dict[Any, tuple[str, str]] = {}
+        self._by_name: dict[tuple[str, str], zmq.Socket[bytes]] = {}
+
+    def publisher(self, who: str, address: str) -> None:
+        """Bind an XPUB for `who` that sees every subscription and drops nothing."""
+        socket = self._make(zmq.XPUB, "subscription", who)
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        socket.setsockopt(zmq.XPUB_NODROP, 1)
+        socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._bind(socket, address)
+
+    def router(self, who: str, address: str) -> None:
+        """Bind the ROUTER that node runners report to."""
+        self._bind(self._make(zmq.ROUTER, "report", who), address)
+
+    def subscriber(self, who: str, addresses: Iterable[str] = ()) -> None:
+        """Make the SUB of `who`, which takes everything and says whose it is."""
+        socket = self._make(zmq.SUB, "inbox", who)
+        socket.setsockopt(zmq.RCVHWM, 0)
+        socket.setsockopt(zmq.SUBSCRIBE, b"")
+        socket.setsockopt(zmq.SUBSCRIBE, f"{SUBSCRIBER}{who}".encode())
+        for address in addresses:
+            self._connect(socket, address)
+
+    def dealer(self, who: str, address: str) -> None:
+        """Connect the DEALER by which `who` reports to the command node."""
+        socket = self._make(zmq.DEALER, "dealer", who)
+        socket.setsockopt(zmq.IDENTITY, who.encode())
+        self._connect(socket, address)
+
+    def perform(self, who: str, actions: Iterable[Action]) -> None:
+        """Do what a role asks for."""
+        for action in actions:
+            match action:
+                case Publish(frames):
+                    self.publish(who, frames)
+                case Report(payload):
+                    self._by_name["dealer", who].send(payload)
+                case Connect(address):
+                    self._connect(self._by_name["inbox", who], address)
+
+    def publish(self, who: str, frames: Sequence[bytes]) -> bool:
+        """Send on the outbox of `who`; False if a subscriber's pipe is full: try again later."""
+        try:
+            self._by_name["subscription", who].send_multipart(list(frames), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def watch(self, descriptor: int) -> None:
+        """Also wake up when there is input on a file descriptor."""
+        self._poller.register(descriptor, zmq.POLLIN)
+        self._places[descriptor] = ("control", "")
+
+    def poll(self, timeout_ns: int) -> Iterator[Arrival]:
+        """Wait for at most `timeout_ns`, and yield what has come."""
+        # The poller counts in whole milliseconds: the last one is spent in the caller's loop.
+        for socket, _ in self._poller.poll(max(0, timeout_ns) // 1_000_000):
+            place, who = self._places[socket]
+            if place == "control":
+                yield Arrival("control", "")
+                continue
+            for _ in range(BATCH):
+                try:
+                    yield Arrival(place, who, tuple(socket.recv_multipart(zmq.NOBLOCK)))
+                except zmq.Again:
+                    break
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._context.destroy(linger=0)
+
+    def _make(self, kind: int, place: str, who: str) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(kind)
+        socket.linger = 0
+        self._places[socket] = (place, who)
+        self._by_name[place, who] = socket
+        if place != "dealer":
+            self._poller.register(socket, zmq.POLLIN)
+        return socket
+
+    def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            raise ReplayError(f"can't listen on {address}: {error.strerror}") from None
+
+    def _connect(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+        try:
+            socket.connect(address)
+        except zmq.ZMQError as error:
+            raise ReplayError(f"can't connect to {address}: {error.strerror}") from None

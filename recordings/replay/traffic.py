@@ -1,0 +1,205 @@
+"""What a recording holds of one run: who was there, what each node sent and what reached it, and when.
+
+The only place of replay that looks into the rows. Answers are row numbers in the order of the wire, with
+times in ns since the Unix epoch.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.text import safe
+from recordings.recording import Recording
+from recordings.replay.errors import ReplayError
+from recordings.replay.handshake import COMMAND
+
+Mask = NDArray[np.bool_]
+
+COMMANDS = ("process", "start", "stop", "init", "epoch_ended")
+"""What the command node says that makes a node work; the handshake's messages are made anew."""
+
+OUTPUTS = ("event", "error")
+"""What a node says that is a result of its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One message at one place: its row, and when it was there."""
+
+    row: int
+    time_ns: int
+
+
+class Traffic:
+    """The messages of one run of a tube in a recording.
+
+    `runner` picks the run where a recording holds several; `chosen` marks the rows that take part (a filter's
+    answer), None for all.
+    """
+
+    def __init__(
+        self, recording: Recording, *, runner: str | None = None, chosen: Mask | None = None
+    ) -> None:
+        self.recording = recording
+        rows = recording.rows
+        self._count = len(rows)
+        self.runner = _choose_runner(recording, runner)
+        if self.runner is None:
+            self._mine = np.ones(self._count, dtype=bool)
+        else:
+            endpoints = [
+                endpoint.id
+                for endpoint in recording.session.endpoints.values()
+                if endpoint.runner == self.runner
+            ]
+            self._mine = np.isin(rows.endpoint[: self._count], endpoints)
+        self._chosen = self._mine if chosen is None else self._mine & chosen[: self._count]
+
+    @cached_property
+    def identities(self) -> dict[str, dict[str, Any]]:
+        """What each node last said of itself in `identify`, or the command node of it in `announce`."""
+        found: dict[str, dict[str, Any]] = {}
+        for row in np.flatnonzero(self._mine & self._of_type(("announce",)))[-1:]:
+            nodes = (self.decoded(int(row)).get("value") or {}).get("nodes")
+            if isinstance(nodes, dict):
+                found |= {name: value for name, value in nodes.items() if isinstance(value, dict)}
+        rows = np.flatnonzero(self._mine & self._of_type(("identify",)))
+        senders = self.recording.rows.sender[rows]
+        for sender in np.unique(senders):
+            message = self.decoded(int(rows[senders == sender][-1]))
+            if isinstance(message.get("value"), dict):
+                found[str(message.get("node_id"))] = message["value"]
+        return found
+
+    @cached_property
+    def nodes(self) -> list[str]:
+        """The nodes that took part, by name."""
+        senders = np.unique(self.recording.rows.sender[: self._count][self._mine & self._of_type(OUTPUTS)])
+        names = {self.recording.rows.names[int(code)] for code in senders} | set(self.identities)
+        return sorted(names - {COMMAND, ""})
+
+    def require(self, node: str) -> None:
+        """Raise ReplayError if there is no such node."""
+        if node not in self.nodes:
+            known = ", ".join(safe(name) for name in self.nodes) or "no nodes"
+            raise ReplayError(f"there is no node {safe(node)} in the recording; it has {known}")
+
+    def sent_by(self, node: str) -> list[Passed]:
+        """The node's results, in the order in which it sent them."""
+        mask = self._chosen & self._of_type(OUTPUTS) & self._from((node,))
+        times = self.recording.rows.time_ns
+        return [Passed(int(row), int(times[row])) for row in np.flatnonzero(mask)]
+
+    def reached(self, node: str) -> list[Passed]:
+        """What the command node and other nodes sent that reached the node, in the order of its arrival.
+
+        A recording without deliveries (made by attaching) can't know; then what the node subscribed to
+        counts.
+        """
+        kinds = self._of_type(COMMANDS) & self._from((COMMAND,)) | self._of_type(("event",))
+        if not self.knows_deliveries:
+            upstream = [*self.upstream(node), COMMAND]
+            rows = np.flatnonzero(self._chosen & kinds & self._from(upstream))
+            return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in rows]
+        passed = [
+            Passed(int(row), self._arrival(int(row), node))
+            for row in np.flatnonzero(self._chosen & kinds & self._to(node))
+        ]
+        return sorted(passed, key=lambda one: one.time_ns)
+
+    def upstream(self, node: str) -> list[str]:
+        """The nodes whose events the node listens to."""
+        told = (self.identities.get(node) or {}).get("subscribed_to")
+        if told:
+            return [str(name) for name in told]
+        rows = self.recording.rows
+        mask = self._mine & self._of_type(("event",)) & self._to(node)
+        return sorted(
+            {rows.names[int(code)] for code in np.unique(rows.sender[: self._count][mask])} - {COMMAND}
+        )
+
+    def commands(self, kinds: Sequence[str], *, all_rows: bool = False) -> list[Passed]:
+        """The command node's messages of some types; `all_rows` counts those that were not chosen too."""
+        mask = (self._mine if all_rows else self._chosen) & self._of_type(kinds) & self._from((COMMAND,))
+        return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in np.flatnonzero(mask)]
+
+    def published(self) -> list[Passed]:
+        """All messages that went from a binding publisher to subscribers."""
+        endpoints = [
+            endpoint.id
+            for endpoint in self.recording.session.endpoints.values()
+            if endpoint.socket_type in ("PUB", "XPUB")
+        ]
+        mask = self._chosen & np.isin(self.recording.rows.endpoint[: self._count], endpoints)
+        return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in np.flatnonzero(mask)]
+
+    @cached_property
+    def knows_deliveries(self) -> bool:
+        """Whether the recording says who received what."""
+        published = self._mine & self._of_type(("event", "process", "start"))
+        return bool(self.recording.rows.receivers[: self._count][published].any())
+
+    def decoded(self, row: int) -> dict[str, Any]:
+        """The JSON object in a row's last frame; empty if it is none."""
+        try:
+            value = json.loads(self.recording.frames(row)[-1])
+        except (ValueError, IndexError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def type_of(self, row: int) -> str:
+        """The type of a row's message."""
+        return self.recording.rows.types[int(self.recording.rows.type[row])]
+
+    def epoch_of(self, row: int) -> int:
+        """The root epoch of a row's message, -1 for none."""
+        return int(self.recording.rows.epoch[row])
+
+    def sender_of(self, row: int) -> str:
+        """Who sent a row's message."""
+        return self.recording.rows.names[int(self.recording.rows.sender[row])]
+
+    def _arrival(self, row: int, node: str) -> int:
+        name_of = self.recording.session.name_of
+        times = [
+            delivery.time_ns
+            for delivery in self.recording.deliveries(row)
+            if name_of(delivery.connection) == node
+        ]
+        return min(times, default=int(self.recording.rows.time_ns[row]))
+
+    def _of_type(self, kinds: Sequence[str]) -> Mask:
+        return _codes_in(self.recording.rows.type[: self._count], self.recording.rows.types, kinds)
+
+    def _from(self, names: Sequence[str]) -> Mask:
+        return _codes_in(self.recording.rows.sender[: self._count], self.recording.rows.names, names)
+
+    def _to(self, node: str) -> Mask:
+        rows = self.recording.rows
+        if node not in rows.names:
+            return np.zeros(self._count, dtype=bool)
+        code = rows.names.index(node)
+        sets = [number for number, members in enumerate(rows.receiver_sets) if code in members]
+        return np.isin(rows.receivers[: self._count], sets)
+
+
+def _codes_in(column: NDArray[Any], table: Sequence[str], texts: Sequence[str]) -> Mask:
+    return np.isin(column, [code for code, text in enumerate(table) if text in texts])
+
+
+def _choose_runner(recording: Recording, wanted: str | None) -> str | None:
+    runners = sorted({one.runner for one in recording.session.endpoints.values() if one.runner})
+    if wanted is not None:
+        if wanted not in runners:
+            known = ", ".join(safe(name) for name in runners) or "none"
+            raise ReplayError(f"there is no run {safe(wanted)} in the recording; it has {known}")
+        return wanted
+    if len(runners) > 1:
+        known = ", ".join(safe(name) for name in runners)
+        raise ReplayError(f"the recording holds {len(runners)} runs: choose one with --runner ({known})")
+    return runners[0] if runners else None
