@@ -351,6 +351,9 @@ def _cell(scalar: Any) -> str:
         return text if len(text) <= 10 else f"{scalar:.6g}"
     if isinstance(scalar, np.bytes_ | np.void) and not scalar.dtype.names:
         return f"b'{safe_bytes(scalar.tobytes().rstrip(bytes(1)), 40)}'"
+    if isinstance(scalar, np.datetime64):
+        text = str(scalar)
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(scalar, str):
         return f"'{safe(scalar, 40)}'"
     return safe(str(scalar), 80)

@@ -9,7 +9,7 @@ import struct
 import msgspec
 
 from decoders.pickles.sources import Blob, Encoding, Source, decoded
-from decoders.pickles.values import Collection, Global, Mapping, OutOfBand, Value
+from decoders.pickles.values import Call, Collection, Global, Mapping, OutOfBand, Value
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrokenPickleError(ValueError):
-    """The rule that a stream breaks or the limit it meets; never leaves this package."""
+    """The rule that a stream breaks; never leaves this package."""
+
+
+class LimitError(BrokenPickleError):
+    """The limit that a stream meets."""
 
 
 _LONGEST_FIXED = 9  # bytes, of an opcode and its argument
@@ -160,7 +164,7 @@ class Machine:
                 return begin, start + found
             start, step = stop, 2 * step
         if furthest < self.source.size:
-            raise BrokenPickleError(f"a line of it is longer than {self.limits.line:,} bytes")
+            raise LimitError(f"a line of it is longer than {self.limits.line:,} bytes")
         raise BrokenPickleError("it is cut off in the middle of a line")
 
     def _move_to(self, place: int) -> None:
@@ -175,7 +179,7 @@ class Machine:
     def mark(self) -> None:
         """Begin a new part of the stack (MARK)."""
         if len(self.marks) >= self.limits.depth:
-            raise BrokenPickleError(f"it is nested more than {self.limits.depth:,} levels deep")
+            raise LimitError(f"it is nested more than {self.limits.depth:,} levels deep")
         self.marks.append(self.stack)
         self.stack = []
 
@@ -192,14 +196,8 @@ class Machine:
         inner = self.stack
         while self.marks:
             outer = self.marks.pop()
-            top = outer[-1] if outer else None
-            if isinstance(top, Collection) and top.kind in ("list", "set"):
-                top.items.extend(inner)
-            elif isinstance(top, Mapping):
-                top.keys.extend(inner[: len(inner) // 2 * 2 : 2])
-                top.values.extend(inner[1::2])
-            elif inner:
-                outer.append(Collection("tuple", inner))
+            if inner:
+                _fill(outer, inner)
             inner = outer
         self.stack = []
         return inner
@@ -217,3 +215,18 @@ class Machine:
         """Return the next out-of-band buffer."""
         self.buffers += 1
         return OutOfBand(self.buffers - 1)
+
+
+def _fill(outer: list[Value], inner: list[Value]) -> None:
+    """Put what stands after a mark where the opcode that never came would have put it, as far as one can
+    tell."""
+    top = outer[-1] if outer else None
+    if isinstance(top, Collection) and top.kind in ("list", "set"):
+        top.items.extend(inner)
+    elif isinstance(top, Mapping):
+        top.keys.extend(inner[: len(inner) // 2 * 2 : 2])
+        top.values.extend(inner[1::2])
+    elif isinstance(top, Call) and not top.states:
+        top.states = [Collection("tuple", inner)]
+    else:
+        outer.append(Collection("tuple", inner))

@@ -8,7 +8,7 @@ the base64 text that noob puts into JSON (`pck__…`), of which it decodes no mo
 import binascii
 from typing import NoReturn
 
-from decoders.pickles.machine import BrokenPickleError, Limits, Machine
+from decoders.pickles.machine import BrokenPickleError, LimitError, Limits, Machine
 from decoders.pickles.opcodes import STOP, TABLE
 from decoders.pickles.sources import Base64Source, PlainSource, Source, is_clean
 from decoders.pickles.values import Unreadable, Value
@@ -25,7 +25,7 @@ def read(data: bytes | bytearray | memoryview, *, limits: Limits = _LIMITS) -> V
 
     What follows the STOP opcode is ignored, as `pickle.loads` does. Long strings stay in `data`.
     """
-    return _read(PlainSource(bytes(data)), limits)
+    return read_source(PlainSource(bytes(data)), limits)
 
 
 def read_base64(text: str | bytes, *, limits: Limits = _LIMITS) -> Value:
@@ -34,33 +34,37 @@ def read_base64(text: str | bytes, *, limits: Limits = _LIMITS) -> Value:
     Characters that are not base64 are passed over, as noob does; then, and only then, the whole text is
     decoded.
     """
-    offset = _after_prefix(text)
+    offset = after_prefix(text)
     if is_clean(text, offset):
-        return _read(Base64Source(text, offset), limits)
+        return read_source(Base64Source(text, offset), limits)
     try:
-        return read(binascii.a2b_base64(text[offset:]), limits=limits)
+        data = binascii.a2b_base64(text[offset:])
     except ValueError as error:
-        return Unreadable(f"the base64 text is broken: {error}")
+        value = read_source(Base64Source(text, offset), limits)
+        pieces: list[Value] = value.pieces if isinstance(value, Unreadable) else [value]
+        return Unreadable(f"its base64 text is broken: {error}", pieces=pieces)
+    return read(data, limits=limits)
 
 
-def _after_prefix(text: str | bytes) -> int:
+def after_prefix(text: str | bytes) -> int:
+    """Return where the base64 text begins: after noob's prefix if it is there."""
     found = text.startswith(PREFIX) if isinstance(text, str) else text.startswith(PREFIX.encode())
     return len(PREFIX) if found else 0
 
 
-def _read(source: Source, limits: Limits) -> Value:
+def read_source(source: Source, limits: Limits) -> Value:
+    """Return what the pickle in a source says; see `read`."""
     if source.size > limits.size:
         return Unreadable(f"it has {source.size:,} bytes; the limit is {limits.size:,}")
     machine = Machine(source, limits)
     try:
         return _run(machine)
-    except BrokenPickleError as error:
-        reason = str(error)
-    except MemoryError:
-        reason = "it needs more memory than there is"
-    except (ValueError, OverflowError) as error:  # base64 that is none, numbers out of range
-        reason = str(error)
-    return Unreadable(reason, machine.base + machine.position, machine.pieces())
+    except (ValueError, OverflowError, MemoryError) as error:
+        place = machine.base + machine.position
+        pieces = machine.pieces()
+        return Unreadable(
+            str(error) or "it needs more memory than there is", place, pieces, isinstance(error, LimitError)
+        )
 
 
 def _run(machine: Machine) -> Value:
@@ -79,7 +83,7 @@ def _run(machine: Machine) -> Value:
         _explain_shortage(machine, code)
     except KeyError as error:
         raise BrokenPickleError(f"it recalls memo entry {error}, which it never made") from None
-    raise BrokenPickleError(f"it has more than {machine.limits.opcodes:,} opcodes")
+    raise LimitError(f"it has more than {machine.limits.opcodes:,} opcodes")
 
 
 def _explain_shortage(machine: Machine, code: int) -> NoReturn:

@@ -118,13 +118,14 @@ class BigInteger(_Symbol):
 class Unreadable(_Symbol):
     """What is left of a pickle that could not be read to its end.
 
-    `reason` says which rule it breaks or which limit it meets, `at` the byte offset of the opcode, and
-    `pieces` holds what had been read, outermost first.
+    `reason` says which rule it breaks or which limit it meets (`limited`: not broken, only too much), `at`
+    the byte offset of the opcode, and `pieces` holds what had been read, outermost first.
     """
 
     reason: str
     at: int = 0
     pieces: list["Value"] = []
+    limited: bool = False
 
 
 Value: TypeAlias = (
