@@ -14,10 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 from decoders import readers
 from decoders.envelope import read_envelope
 from decoders.epochs import Epoch
-from decoders.events import EventUnion
+from decoders.events import EventUnion, read_value
 from decoders.json_text import read_json
 from decoders.message_values import AnnounceValue, IdentifyValue, MessageType, NodeStatus, ProcessValue
 from decoders.message_writing import fingerprint, with_subscriptions, write_fields
+from decoders.pickled import PickledValue
 from decoders.problems import Problem, Unread
 from decoders.readers import Reader
 from decoders.remote_errors import ErrorValue, RemoteError, pickle_error
@@ -210,6 +211,11 @@ class ErrorMsg(Message):
 
     _sent: tuple[str | None, Any] = PrivateAttr((None, None))  # its fingerprint, and its form on the wire
 
+    @property
+    def pickled(self) -> PickledValue | None:
+        """The pickle that the error came in, None when it was built here or came as plain JSON."""
+        return self._sent[1] if isinstance(self._sent[1], PickledValue) else None
+
     def to_exception(self) -> RemoteError:
         """Return an exception of our own that carries the remote one's type name, arguments and traceback."""
         value: Any = self.value
@@ -303,7 +309,7 @@ def _read(payload: bytes) -> Message:
     message._problems = tuple(findings.problems)
     message._shape = findings.shape
     if isinstance(message, ErrorMsg):
-        message._sent = (fingerprint(message.value), sent)
+        message._sent = (fingerprint(message.value), read_value(sent))
     return message
 
 

@@ -1,11 +1,11 @@
 """The decoded form of a message as a lazy tree, ready to be shown.
 
 A decoder returns one root `Item`; its children are made when someone opens it, at most `BATCH` a level at a
-time, so that a message with a million values costs no more to show than a small one. Every `name` and
-`text` is already safe for a terminal.
+time, so that a message with a million values costs no more to show than a small one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -38,11 +38,11 @@ TEXT_LIMIT = 400
 class Item(msgspec.Struct, frozen=True):
     """One line of a decoded tree.
 
-    `name` is the key or index in the parent ("" for the root), `text` the value in one line, both safe to
-    show. `kind` tells what it is; kind "more" stands for the children that did not fit in the batch, and
-    has them as its own children. `children` makes the next level when called, None for a leaf. `value` is
-    the value behind the line where a viewer can do more with it than show text (an ArrayView, the full
-    string, the bytes).
+    `name` is the key or index in the parent ("" for the root), `text` the value in one line; both are made
+    safe to show here, whoever wrote them. `kind` tells what it is; kind "more" stands for the children that
+    did not fit in the batch, and has them as its own children. `children` makes the next level when called,
+    None for a leaf. `value` is the value behind the line where a viewer can do more with it than show text
+    (an ArrayView, the full string, the bytes).
     """
 
     name: str
@@ -50,6 +50,12 @@ class Item(msgspec.Struct, frozen=True):
     kind: Kind
     children: Callable[[], Sequence["Item"]] | None = None
     value: object | None = None
+
+    def __post_init__(self) -> None:
+        for field, text in (("name", self.name), ("text", self.text)):
+            clean = safe(text)
+            if clean is not text:
+                msgspec.structs.force_setattr(self, field, clean)
 
 
 def batched(count: int, make: Callable[[int], Item], start: int = 0) -> Callable[[], Sequence[Item]]:
@@ -67,39 +73,50 @@ def batched(count: int, make: Callable[[int], Item], start: int = 0) -> Callable
 
 def from_value(name: str, value: Any) -> Item:
     """Return the tree of a plain value as a JSON or msgpack reader gives it: dicts, lists, scalars, bytes."""
-    shown = safe(name, TEXT_LIMIT)
+    name = safe(name, TEXT_LIMIT)
     match value:
         case None:
-            return Item(shown, "null", "null")
+            return Item(name, "null", "null")
         case bool():
-            return Item(shown, "true" if value else "false", "bool")
+            return Item(name, "true" if value else "false", "bool")
         case int() | float():
-            return Item(shown, number_text(value), "number", value=value)
+            return Item(name, number_text(value), "number", value=value)
         case str():
-            return Item(shown, quoted(value), "string", value=value)
+            return Item(name, quoted(value), "string", value=value)
         case bytes() | bytearray() | memoryview():
-            data = bytes(value)
-            return Item(shown, f"{len(data):,} bytes  {data[:32].hex(' ')}", "bytes", value=data)
+            return from_bytes(name, bytes(value))
+        case datetime():
+            return Item(name, value.isoformat(), "time", value=value)
         case Mapping():
-            keys = list(value)
-
-            def member(index: int) -> Item:
-                key = keys[index]
-                return from_value(key if isinstance(key, str) else repr(key), value[key])
-
-            return Item(
-                shown, counted(len(keys), "key"), "object", batched(len(keys), member) if keys else None
-            )
+            members = _members(value) if value else None
+            return Item(name, counted(len(value), "key"), "object", members)
         case list() | tuple():
 
             def element(index: int) -> Item:
                 return from_value(str(index), value[index])
 
-            return Item(
-                shown, counted(len(value), "item"), "array", batched(len(value), element) if value else None
-            )
+            elements = batched(len(value), element) if value else None
+            return Item(name, counted(len(value), "item"), "array", elements)
         case _:
-            return Item(shown, safe(f"{type(value).__name__}: {value}", TEXT_LIMIT), "string", value=value)
+            return Item(name, safe(f"{type(value).__name__}: {value}", TEXT_LIMIT), "string", value=value)
+
+
+def from_bytes(name: str, data: bytes) -> Item:
+    """Return the line of bytes that are not known to be text."""
+    return Item(name, f"{counted(len(data), 'byte')}  {data[:32].hex(' ')}".rstrip(), "bytes", value=data)
+
+
+def _members(value: Mapping[Any, Any]) -> Callable[[], Sequence[Item]]:
+    def children() -> Sequence[Item]:
+        keys = list(value)
+
+        def member(index: int) -> Item:
+            key = keys[index]
+            return from_value(key if isinstance(key, str) else repr(key), value[key])
+
+        return batched(len(keys), member)()
+
+    return children
 
 
 def problem(reason: str, path: str = "") -> Item:
