@@ -1,13 +1,13 @@
 """Pickles as trees that say what unpickling would do, read without doing any of it.
 
-`read` and `read_base64` give a `Value`; `to_item`, `one_line` and `head` show one; `read_error` and
+`read` and `read_base64` give a `Value`; `to_item`, `one_line` and `head` show one; `pickled_error` and
 `array_of` get at what noob sends most: errors and arrays. Nothing a pickle names is imported, and nothing
 in it is called.
 """
 
 from decoders.pickles.heads import head
 from decoders.pickles.items import to_item
-from decoders.pickles.known_noob import RemoteError, read_error
+from decoders.pickles.known_noob import PickledError, pickled_error
 from decoders.pickles.known_numpy import ObjectArray, array_of
 from decoders.pickles.lines import one_line
 from decoders.pickles.machine import Limits
@@ -41,14 +41,14 @@ __all__ = [
     "Operation",
     "OutOfBand",
     "Persistent",
-    "RemoteError",
+    "PickledError",
     "Unreadable",
     "Value",
     "array_of",
     "head",
     "one_line",
+    "pickled_error",
     "read",
     "read_base64",
-    "read_error",
     "to_item",
 ]

@@ -38,11 +38,11 @@ class Column:
 MISSING = Look("null", "<NA>")
 
 
-def column_of(values: Value, row: int | None = None) -> Column | None:
+def column_of(values: Value, row: int | None = None, levels: int = 4) -> Column | None:
     """Return the column in an array, or in one row of a two-dimensional one; None if it is of an unknown
     kind.
 
-    Raises DecodeError for arrays that contradict themselves.
+    Arrays may wrap others, `levels` deep. Raises DecodeError for arrays that contradict themselves.
     """
     array = array_of(values)
     if isinstance(array, ArrayView):
@@ -52,19 +52,19 @@ def column_of(values: Value, row: int | None = None) -> Column | None:
         if row is not None and len(array.shape) == 2:
             cells = cells[row * array.shape[1] : (row + 1) * array.shape[1]]
         return Column(array.dtype, len(cells), cells.__getitem__)
-    if not isinstance(values, Call):
+    if not isinstance(values, Call) or not levels:
         return None
     if function_path(values).endswith(".__pyx_unpickle_NDArrayBacked") and values.args:
-        return _backed(path_of(values.args[0]).rpartition(".")[2], items_of(values.state), row)
+        return _backed(path_of(values.args[0]).rpartition(".")[2], items_of(values.state), row, levels - 1)
     state = values.state
     if isinstance(state, Mapping):
         if state.get("_mask") is not None:
-            return _masked(state)
+            return _masked(state, levels - 1)
         arrow = state.get("_pa_array") or state.get("_data")
         if isinstance(arrow, Call) and function_path(arrow).startswith("pyarrow."):
             return arrow_column(arrow)
         if (inner := state.get("_ndarray")) is not None:
-            return column_of(inner, row)
+            return column_of(inner, row, levels - 1)
     return None
 
 
@@ -84,17 +84,17 @@ def _of_view(view: ArrayView, dtype: str = "", suffix: str = "") -> Column:
     return Column(dtype or view.dtype, len(view), cell)
 
 
-def _backed(name: str, state: list[Value], row: int | None) -> Column | None:
+def _backed(name: str, state: list[Value], row: int | None, levels: int) -> Column | None:
     """Return the column of what pandas keeps as a numpy array and a type that says what its numbers mean."""
-    data = next((item for item in state if array_or_none(item) is not None), None)
+    data = next((item for item in state[:8] if array_or_none(item) is not None), None)
     if data is None:
         return None
-    column = column_of(data, row)
-    dtype = next((item.state for item in state if isinstance(item, Call) and item is not data), None)
+    column = column_of(data, row, levels)
+    dtype = next((item.state for item in state[:8] if isinstance(item, Call) and item is not data), None)
     if column is None or not isinstance(dtype, Mapping):
         return column
     if name == "Categorical":
-        return _categories(column, data, dtype)
+        return _categories(column, data, dtype, levels)
     zone = zone_text(dtype.get("tz"))
     array = array_of(data)
     if zone and isinstance(array, ArrayView):
@@ -111,9 +111,9 @@ def array_or_none(value: Value) -> ArrayView | ObjectArray | None:
         return None
 
 
-def _categories(codes: Column, data: Value, dtype: Mapping) -> Column | None:
+def _categories(codes: Column, data: Value, dtype: Mapping, levels: int) -> Column | None:
     view = array_or_none(data)
-    categories = index_column(dtype.get("categories"))
+    categories = index_column(dtype.get("categories"), levels)
     if not isinstance(view, ArrayView) or categories is None or len(view.shape) != 1:
         return None
 
@@ -126,8 +126,8 @@ def _categories(codes: Column, data: Value, dtype: Mapping) -> Column | None:
     return Column("category", codes.count, cell)
 
 
-def _masked(state: Mapping) -> Column | None:
-    data = column_of(state.get("_data"))
+def _masked(state: Mapping, levels: int) -> Column | None:
+    data = column_of(state.get("_data"), None, levels)
     mask = array_or_none(state.get("_mask"))
     if data is None or not isinstance(mask, ArrayView) or mask.shape != (data.count,):
         return None
@@ -141,23 +141,25 @@ def _masked(state: Mapping) -> Column | None:
 # Indexes: labels of rows and columns
 
 
-def index_column(value: Value) -> Column | None:
+def index_column(value: Value, levels: int = 4) -> Column | None:
     """Return the labels of a pandas index as a column, None if it is of an unknown kind."""
-    if not isinstance(value, Call) or len(value.args) != 2 or not isinstance(value.args[1], Mapping):
+    if not levels or not isinstance(value, Call) or len(value.args) != 2:
+        return None
+    if not isinstance(value.args[1], Mapping):
         return None
     kind, facts = path_of(value.args[0]).rpartition(".")[2], value.args[1]
     bounds = [integer(facts.get(name)) for name in ("start", "stop", "step")]
     if kind == "RangeIndex" and None not in bounds and bounds[2]:
         places = range(*(bound or 0 for bound in bounds))
         return Column("int64", min(len(places), 1 << 62), places.__getitem__)
-    if kind == "MultiIndex":
+    if kind == "MultiIndex" and levels > 2:
         return _levels(items_of(facts.get("levels"), "list"), items_of(facts.get("codes"), "list"))
     data = facts.get("data")
-    return index_column(data) or column_of(data)
+    return index_column(data, levels - 1) or column_of(data, None, levels - 1)
 
 
 def _levels(levels: list[Value], codes: list[Value]) -> Column | None:
-    labels = [index_column(level) for level in levels[:16]]
+    labels = [index_column(level, 2) for level in levels[:16]]
     places = [array_or_none(code) for code in codes[:16]]
     views = [view for view in places if isinstance(view, ArrayView) and len(view.shape) == 1]
     if not views or len(views) != len(labels) or None in labels or len({len(view) for view in views}) != 1:
@@ -187,12 +189,19 @@ def cell_text(cell: Shown) -> str:
 
 
 def arrow_column(value: Value) -> Column | None:
-    """Return the column of a pickled `pyarrow.Array` or `ChunkedArray` of numbers or strings, None for
-    others."""
-    path = function_path(value)
-    if isinstance(value, Call) and path == "pyarrow.lib.chunked_array" and value.args:
-        return _chunks([arrow_column(chunk) for chunk in items_of(value.args[0], "list")])
-    if not isinstance(value, Call) or path != "pyarrow.lib._restore_array" or len(value.args) != 1:
+    """Return the column of a pickled `pyarrow.Array` or `ChunkedArray`, None if of neither numbers nor strings."""
+    if isinstance(value, Call) and function_path(value) == "pyarrow.lib.chunked_array" and value.args:
+        chunks = items_of(value.args[0], "list")
+        return _chunks([_arrow_array(chunk) for chunk in chunks]) if len(chunks) <= _MOST_CHUNKS else None
+    return _arrow_array(value)
+
+
+def _arrow_array(value: Value) -> Column | None:
+    if (
+        not isinstance(value, Call)
+        or len(value.args) != 1
+        or function_path(value) != "pyarrow.lib._restore_array"
+    ):
         return None
     match items_of(value.args[0]):
         case [Call(args=[str() as alias]), int() as length, _, int() as offset, buffers, *_]:
@@ -215,6 +224,7 @@ _ARROW_NUMBERS = {
 }
 _ARROW_NUMBERS |= {"float": "f4", "double": "f8", "halffloat": "f2"}
 _LONGEST_CELL = 4096
+_MOST_CHUNKS = 1000
 
 
 def _arrow_strings(

@@ -13,7 +13,7 @@ from decoders.pickles.values import Call, Collection, Global, Mapping, Value
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteError:
+class PickledError:
     """An exception of another process, as far as its pickle tells.
 
     `module` and `name` are those of its class, `args` its arguments as values, `traceback` the text of its
@@ -25,27 +25,27 @@ class RemoteError:
     args: tuple[Value, ...]
     traceback: str = ""
     notes: tuple[str, ...] = ()
-    cause: "RemoteError | None" = None
+    cause: "PickledError | None" = None
 
 
-def read_error(value: Value) -> RemoteError | None:
+def pickled_error(value: Value) -> PickledError | None:
     """Return the error in a noob error value, or in a pickled exception object; None for anything else."""
     if isinstance(value, Mapping):
         error = _parts_of(value)
         if error is None:
             return None
         kind, args = error
-        return RemoteError(*_split(kind), tuple(args), _text(value.get("traceback")))
+        return PickledError(*_split(kind), tuple(args), _text(value.get("traceback")))
     return _from_object(value, 8)
 
 
-def _from_object(value: Value, depth: int) -> RemoteError | None:
+def _from_object(value: Value, depth: int) -> PickledError | None:
     if not depth or not isinstance(value, Call) or not is_exception(value):
         return None
     original, cause = rebuilt(value)
     if original is None:
         return None
-    return RemoteError(
+    return PickledError(
         *_split(original.function),
         tuple(original.args),
         cause if isinstance(cause, str) else "",

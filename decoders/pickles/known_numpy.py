@@ -72,8 +72,8 @@ def dtype_of(value: Value, depth: int = 0) -> DType:
 
 
 def _fields(names: Collection, fields: Mapping, depth: int) -> list[tuple[str, DType, int]]:
-    if len(names.items) > _MOST_FIELDS:
-        raise DecodeError(f"its type has {len(names.items):,} fields")
+    if max(len(names.items), len(fields.keys)) > _MOST_FIELDS:
+        raise DecodeError(f"its type has more than {_MOST_FIELDS:,} fields")
     found = []
     for name in names.items:
         entry = items_of(fields.get(name)) if isinstance(name, str) else []
@@ -115,8 +115,8 @@ def _rebuilt(call: Call) -> ArrayView | ObjectArray:
 
 def _array_state(call: Call) -> list[Value] | None:
     """Return shape, dtype, order and data: subclasses hide that state in one of their own."""
-    candidates = [items_of(state) for state in call.states]
-    candidates += [items_of(item) for state in candidates[-2:] for item in state[:4]]
+    candidates = [items_of(state) for state in call.states[:8]]
+    candidates += [items_of(item) for state in candidates for item in state[:4]]
     for state in candidates:
         if len(state) > 3 and integer(state[0]) is not None:
             state = state[1:]  # the version

@@ -27,7 +27,7 @@ from decoders.pickles.look import (
 from decoders.pickles.values import Call, Mapping, Value
 from decoders.tree import counted
 
-_MOST_COLUMNS = 2000
+_MOST_COLUMNS = 500
 _UNITS = {7: "s", 8: "ms", 9: "us", 10: "ns"}  # pandas' NPY_DATETIMEUNIT numbers
 
 
@@ -63,7 +63,8 @@ def _columns(names: Column, blocks: list[tuple[Value, Value]]) -> list[tuple[str
     found: dict[int, tuple[Column | None, Value]] = {}
     for values, placement in blocks[:_MOST_COLUMNS]:
         for row, place in enumerate(_places(placement, count)):
-            found.setdefault(place, (column_of(values, row), values))
+            if place not in found:
+                found[place] = (column_of(values, row), values)
     return [(cell_text(names.cell(place)), *found.get(place, (None, None))) for place in range(count)]
 
 
@@ -123,15 +124,16 @@ def _blocks(manager: Call) -> tuple[list[Value], list[tuple[Value, Value]]]:
 
 def _places(placement: Value, count: int) -> list[int]:
     """Return which columns the rows of a block are: pandas writes a slice or an array of places."""
+    if isinstance(placement, Call) and placement.args and function_path(placement).endswith("BlockPlacement"):
+        placement = placement.args[0]
     if (
         isinstance(placement, Call)
         and len(placement.args) == 3
         and function_path(placement) == "builtins.slice"
     ):
         start, stop, step = (integer(arg) for arg in placement.args)
-        return list(range(start or 0, min(stop if stop is not None else count, count), max(step or 1, 1)))
-    if isinstance(placement, Call) and placement.args and function_path(placement).endswith("BlockPlacement"):
-        return _places(placement.args[0], count) if isinstance(placement.args[0], Call) else []
+        end = count if stop is None else min(stop, count)
+        return list(range(max(start or 0, 0), end, max(step or 1, 1)))
     view = array_or_none(placement)
     if not isinstance(view, ArrayView) or len(view.shape) != 1:
         return []

@@ -22,7 +22,7 @@ _LOUD_MODULES = re.compile(
     r"(asyncio|code|codeop|ctypes|ftplib|http|importlib|marshal|multiprocessing|nt|os|pickle|posix|pty|runpy|shelve"
     r"|shutil|signal|smtplib|socket|subprocess|sys|tempfile|threading|urllib|webbrowser)(\.|\Z)"
 )
-_MOST_FIELDS = 2000
+_MOST_FIELDS = 500
 _PRIVATE = "__pydantic_private__"
 
 
@@ -35,7 +35,7 @@ def instance(call: Call) -> Look:
         parts.append(Part("", Collection("list", list(call.items))))
     if call.mapping is not None:
         parts.append(Part("", call.mapping))
-    for state in call.states[-3:]:
+    for state in call.states[:8]:
         parts += state_fields(state)
     inline = len(parts)
     if (path := path_of(call.function)) and "." in path.removeprefix("builtins."):
@@ -74,7 +74,7 @@ def _is_class(call: Call) -> bool:
 
 
 def state_fields(state: Value) -> list[Part]:
-    """Return the attributes that a state given to BUILD would set, under their names."""
+    """Return the attributes that a state given to BUILD would set, under their names, the first 500."""
     match state:
         case Mapping() if "__pydantic_fields_set__" in state.keys[:8]:
             parts = _fields_of(state.get("__dict__")) + _fields_of(state.get("__pydantic_extra__"))
@@ -159,7 +159,7 @@ def rebuilt(call: Call) -> tuple[Call | None, Value]:
 
 
 def _attributes(call: Call) -> Iterator[Part]:
-    for state in call.states:
+    for state in call.states[:8]:
         yield from state_fields(state)
 
 
