@@ -50,8 +50,7 @@ class BytesBuffer:
 
 
 class ArrayView:
-    """An array in a buffer. Two-dimensional or deeper views have views as parts (`sub`), all on the same
-    bytes.
+    """An array in a buffer; one of more than one axis has views as parts (`sub`), all on the same bytes.
 
     `shape` is in elements, `dtype` numpy's name of the type ("uint8", ">f4"), `order` how the elements lie:
     "C" last axis together, "F" first axis together, "K" some other permutation. `name` is the class
@@ -103,8 +102,7 @@ class ArrayView:
 
     @property
     def kind(self) -> str:
-        """Numpy's one-letter kind of the type: b, i, u, f, c (numbers), S, U (text), M, m (times), V
-        (fields)."""
+        """Numpy's letter for the type: b, i, u, f, c (numbers), S, U (text), M, m (times), V (fields)."""
         return self._dtype.kind
 
     @property
@@ -292,8 +290,7 @@ def number_dtype(code: str, byte_order: str = "|", unit: str = "") -> DType:
 
 
 def record_dtype(fields: Sequence[tuple[str, DType, int]], itemsize: int) -> DType:
-    """Return the type of records of `itemsize` bytes with the given (name, type, offset); DecodeError if
-    none."""
+    """Return the type of records of `itemsize` bytes with (name, type, offset) each; DecodeError if none."""
     names, formats, offsets = [], [], []
     for name, format, offset in fields:
         if not 0 <= offset <= itemsize - format.itemsize:

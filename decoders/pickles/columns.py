@@ -39,8 +39,7 @@ MISSING = Look("null", "<NA>")
 
 
 def column_of(values: Value, row: int | None = None, levels: int = 4) -> Column | None:
-    """Return the column in an array, or in one row of a two-dimensional one; None if it is of an unknown
-    kind.
+    """Return the column in an array, or in one row of a two-dimensional one, None if it is of another kind.
 
     Arrays may wrap others, `levels` deep. Raises DecodeError for arrays that contradict themselves.
     """
@@ -149,9 +148,10 @@ def index_column(value: Value, levels: int = 4) -> Column | None:
         return None
     kind, facts = path_of(value.args[0]).rpartition(".")[2], value.args[1]
     bounds = [integer(facts.get(name)) for name in ("start", "stop", "step")]
-    if kind == "RangeIndex" and None not in bounds and bounds[2]:
-        places = range(*(bound or 0 for bound in bounds))
-        return Column("int64", min(len(places), 1 << 62), places.__getitem__)
+    if kind == "RangeIndex":
+        start, stop, step = (bound if bound is not None and abs(bound) < 1 << 60 else 0 for bound in bounds)
+        places = range(start, stop, step or 1)
+        return Column("int64", len(places), places.__getitem__)
     if kind == "MultiIndex" and levels > 2:
         return _levels(items_of(facts.get("levels"), "list"), items_of(facts.get("codes"), "list"))
     data = facts.get("data")
@@ -189,7 +189,7 @@ def cell_text(cell: Shown) -> str:
 
 
 def arrow_column(value: Value) -> Column | None:
-    """Return the column of a pickled `pyarrow.Array` or `ChunkedArray`, None if of neither numbers nor strings."""
+    """Return the column of a pickled `pyarrow` array, chunked or not; None unless of numbers or strings."""
     if isinstance(value, Call) and function_path(value) == "pyarrow.lib.chunked_array" and value.args:
         chunks = items_of(value.args[0], "list")
         return _chunks([_arrow_array(chunk) for chunk in chunks]) if len(chunks) <= _MOST_CHUNKS else None

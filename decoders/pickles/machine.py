@@ -13,8 +13,7 @@ from decoders.pickles.values import Call, Collection, Global, Mapping, OutOfBand
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a pickle is read, whatever it says; one that goes beyond becomes `Unreadable` with its
-    pieces.
+    """How much of a pickle is read; one that goes beyond becomes `Unreadable` with its pieces.
 
     `opcodes` is the deadline: the reader does about two million a second, and each costs at most the copy of
     its own argument. Sizes are in bytes.
@@ -218,8 +217,7 @@ class Machine:
 
 
 def _fill(outer: list[Value], inner: list[Value]) -> None:
-    """Put what stands after a mark where the opcode that never came would have put it, as far as one can
-    tell."""
+    """Put what stands after a mark where the opcode that never came would have, as far as one can tell."""
     top = outer[-1] if outer else None
     if isinstance(top, Collection) and top.kind in ("list", "set"):
         top.items.extend(inner)

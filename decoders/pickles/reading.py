@@ -1,5 +1,4 @@
-"""Reads a pickle without running it: the opcode stream becomes a tree of values that say what it would have
-made.
+"""Reads a pickle without running it: the opcodes become a tree of what they would have made.
 
 The reader never raises, never imports or calls what a pickle names, and stops at limits. It can start from
 the base64 text that noob puts into JSON (`pck__…`), of which it decodes no more than it looks at.

@@ -22,8 +22,7 @@ class Source(Protocol):
     size: int
 
     def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes `start` to `stop`, which must be within `size`; ValueError if they can't be
-        decoded."""
+        """Return bytes `start` to `stop`, which lie within `size`; ValueError if they can't be decoded."""
 
 
 class PlainSource:
@@ -95,8 +94,7 @@ class Blob:
         return self.stop - self.start
 
     def read(self, start: int = 0, stop: int | None = None) -> bytes:
-        """Return the bytes `start` to `stop`, counted from the blob's own beginning; ValueError if not
-        base64."""
+        """Return bytes `start` to `stop`, counted from the blob's beginning; ValueError if not base64."""
         end = self.stop if stop is None else min(self.start + stop, self.stop)
         return self.source.read(min(self.start + start, end), end)
 
@@ -106,8 +104,7 @@ class Blob:
         return text if limit is None else text[:limit]
 
     def latin1(self) -> bytes:
-        """Return the bytes that protocols before 3 wrote as a string of the same characters; ValueError if
-        not."""
+        """Return the bytes that protocols 0 to 2 wrote as a string of such characters; ValueError if not."""
         if self._latin1 is None:
             self._latin1 = self.text().encode("latin-1")
         return self._latin1

@@ -129,8 +129,7 @@ def _call(
 
 
 def _made_by_copyreg(function: Global, args: list[Value]) -> Call:
-    """Return what protocols 0 and 1 make with functions of `copyreg` as the NEWOBJ that protocol 2 has for
-    it."""
+    """Return what protocols 0 and 1 make with functions of `copyreg` as what protocol 2 has for it."""
     match function.name, args:
         case "_reconstructor", [made, Global(name="object"), None]:
             return Call(made, [], "NEWOBJ")
