@@ -1,10 +1,13 @@
 """Which copy belongs to which message: a publisher sends every subscriber a copy of its own.
 
 Each subscriber's stream is a subsequence of what was published, in the same order. So the messages of one
-publisher form a list, every connection has its place in it, and a copy is looked for only after that
-place: two equal messages in a row stay two. What no connection still has before it is forgotten.
+publisher form a list, in the order they were first seen, and every connection has its place in it: a copy
+is the next equal message after that place, which keeps two equal messages in a row apart. Only where a
+subscriber got a message that others missed can the list's order differ from the publisher's; then a message
+that the connection passed over is looked at as well. What no connection still has before it is forgotten.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 
@@ -12,22 +15,77 @@ __all__ = ["Publications"]
 
 _MOST_MESSAGES = 1 << 14
 _MOST_BYTES = 64 << 20
+_MOST_MISSED = 1 << 12
+_MOST_MISSED_BYTES = 16 << 20
 
 Frames = Sequence[bytes]
+Key = tuple[int, int]
 
 
 class _Publication:
-    """A message on the list; `places` counts the connections whose last copy was this one."""
+    """A message on the list; `places` counts the connections whose last copy was this one.
 
-    __slots__ = ("digest", "frames", "message", "next", "places", "size")
+    Of a message whose `frames` were let go there is still its `digest`.
+    """
+
+    __slots__ = ("digest", "frames", "key", "message", "next", "places", "size")
 
     def __init__(self, message: int, frames: Frames | None, size: int) -> None:
         self.message = message
         self.frames = frames
         self.size = size
+        self.key: Key | None = None
         self.digest = b""
         self.places = 0
         self.next: _Publication | None = None
+
+    def equals(self, frames: Frames) -> bool:
+        if self.frames is not None:
+            return self.frames == frames
+        return bool(self.digest) and self.digest == _digest(frames)
+
+    def let_go(self) -> None:
+        """Keep only what is needed to recognise a copy."""
+        if self.frames is not None:
+            self.key = self.key or _key(self.size, self.frames)
+            self.digest = _digest(self.frames)
+            self.frames = None
+
+
+class _Missed:
+    """What a connection passed over, oldest first, as far as it may still turn up."""
+
+    def __init__(self) -> None:
+        self._order: deque[_Publication] = deque()
+        self._by_key: dict[Key, deque[_Publication]] = {}
+        self._bytes = 0
+
+    def add(self, publication: _Publication) -> None:
+        if publication.frames is None:
+            return
+        publication.key = key = publication.key or _key(publication.size, publication.frames)
+        self._order.append(publication)
+        self._by_key.setdefault(key, deque()).append(publication)
+        self._bytes += publication.size
+        while len(self._order) > _MOST_MISSED or self._bytes > _MOST_MISSED_BYTES:
+            self._remove(self._order[0])
+
+    def take(self, key: Key, frames: Frames) -> _Publication | None:
+        """Find and remove the oldest that equals `frames`."""
+        for publication in self._by_key.get(key, ()):
+            if publication.equals(frames):
+                self._remove(publication)
+                return publication
+        return None
+
+    def _remove(self, publication: _Publication) -> None:
+        assert publication.key is not None
+        self._order.remove(publication)
+        self._bytes -= publication.size
+        bucket = self._by_key[publication.key]
+        bucket.remove(publication)
+        if not bucket:
+            del self._by_key[publication.key]
 
 
 class Publications:
@@ -43,11 +101,22 @@ class Publications:
         self._most_bytes = most_bytes
         self._head = self._tail = _Publication(-1, None, -1)
         self._places: dict[int, _Publication] = {}
+        self._missed: dict[int, _Missed] = {}
         self._waiting: set[int] = set()  # connections that had no copy yet
         self._count = 0
         self._bytes = 0
-        self._first_kept = self._tail  # the oldest one after which frames are still kept
-        self._keys: dict[tuple[int, int], int] | None = None
+        self._first_kept = self._head  # the last one whose frames were let go, or the head
+        self._index: dict[Key, deque[_Publication]] | None = None  # made when first needed
+
+    @property
+    def waiting(self) -> int:
+        """How many messages some connection may still get a copy of."""
+        return self._count
+
+    @property
+    def kept_bytes(self) -> int:
+        """The bytes of those that are kept as they are."""
+        return self._bytes
 
     def join(self, connection: int) -> None:
         """Put a connection at the end: only what is published from now on can reach it."""
@@ -64,6 +133,7 @@ class Publications:
     def leave(self, connection: int) -> None:
         """Forget a connection."""
         self._waiting.discard(connection)
+        self._missed.pop(connection, None)
         place = self._places.pop(connection, None)
         if place is not None:
             place.places -= 1
@@ -75,35 +145,60 @@ class Publications:
         place = self._places[connection]
         self._waiting.discard(connection)
         candidate = place.next
-        if candidate is None:
+        if candidate is None and connection not in self._missed:
             return None
-        if candidate.frames != frames:
-            candidate = self._search(candidate, frames)
-            if candidate is None:
-                return None
+        if candidate is None or candidate.frames != frames:
+            return self._search(connection, place, frames)
         self._move(connection, place, candidate)
         return candidate.message
 
     def add(self, connection: int, message: int, frames: Frames) -> None:
-        """Put in a new message, first seen on `connection`, where that connection is."""
+        """Put in a new message, first seen on `connection`."""
         place = self._places[connection]
-        if place is self._tail and len(self._places) == 1:
-            return  # nobody else can still get a copy
+        if place is self._tail:
+            if len(self._places) == 1:
+                return  # nobody else can still get a copy
+        else:
+            self._pass_over(connection, place, None)
         new = _Publication(message, frames, sum(map(len, frames)))
-        new.next = place.next
-        place.next = new
-        if new.next is None:
-            self._tail = new
+        self._tail.next = new
+        self._tail = new
         self._count += 1
         self._bytes += new.size
-        if self._keys is not None:
-            key = _key(new.size, frames)
-            self._keys[key] = self._keys.get(key, 0) + 1
+        if self._index is not None:
+            self._enter(new)
         self._move(connection, place, new)
-        if self._bytes > self._most_bytes:
-            self._digest()
+        while self._bytes > self._most_bytes and self._first_kept.next is not None:
+            self._first_kept = self._first_kept.next
+            self._bytes -= self._first_kept.size
+            self._first_kept.let_go()
         if self._count > self._most_messages:
             self._hurry()
+
+    def _search(self, connection: int, place: _Publication, frames: Frames) -> int | None:
+        # The connection misses what others got, or has got what they miss.
+        key = _key(sum(map(len, frames)), frames)
+        if self._index is None:
+            self._index = {}
+            publication = self._head.next
+            while publication is not None:
+                self._enter(publication)
+                publication = publication.next
+        for publication in self._index.get(key, ()):
+            if publication.message > place.message and publication.equals(frames):
+                self._pass_over(connection, place, publication)
+                self._move(connection, place, publication)
+                return publication.message
+        missed = self._missed.get(connection)
+        publication = missed.take(key, frames) if missed is not None else None
+        return publication.message if publication is not None else None
+
+    def _pass_over(self, connection: int, place: _Publication, end: _Publication | None) -> None:
+        missed = self._missed.setdefault(connection, _Missed())
+        publication = place.next
+        while publication is not end and publication is not None:
+            missed.add(publication)
+            publication = publication.next
 
     def _move(self, connection: int, old: _Publication, new: _Publication) -> None:
         self._places[connection] = new
@@ -112,65 +207,26 @@ class Publications:
         if old is self._head and not old.places:
             self._trim()
 
-    def _search(self, candidate: _Publication | None, frames: Frames) -> _Publication | None:
-        # The connection misses what others got, or has got what they miss. A look into the index spares
-        # walking the list for a message that is not on it.
-        size = sum(map(len, frames))
-        if self._keys is None:
-            self._keys = self._index()
-        if _key(size, frames) not in self._keys and self._first_kept is self._head:
-            return None
-        digest = b""
-        while candidate is not None:
-            if candidate.size == size:
-                if candidate.frames is not None:
-                    if candidate.frames == frames:
-                        return candidate
-                else:
-                    digest = digest or _digest(frames)
-                    if candidate.digest == digest:
-                        return candidate
-            candidate = candidate.next
-        return None
-
-    def _index(self) -> dict[tuple[int, int], int]:
-        keys: dict[tuple[int, int], int] = {}
-        publication = self._head.next
-        while publication is not None:
-            if publication.frames is not None:
-                key = _key(publication.size, publication.frames)
-                keys[key] = keys.get(key, 0) + 1
-            publication = publication.next
-        return keys
+    def _enter(self, publication: _Publication) -> None:
+        assert self._index is not None
+        if publication.key is None and publication.frames is not None:
+            publication.key = _key(publication.size, publication.frames)
+        if publication.key is not None:
+            self._index.setdefault(publication.key, deque()).append(publication)
 
     def _trim(self) -> None:
         while not self._head.places and self._head.next is not None:
             if self._head is self._first_kept:
                 self._first_kept = self._head.next
-            self._head = self._head.next
-            self._forget_frames(self._head)
+            self._head = head = self._head.next
             self._count -= 1
-
-    def _digest(self) -> None:
-        while self._bytes > self._most_bytes:
-            oldest = self._first_kept.next
-            if oldest is None:
-                return
-            if oldest.frames is not None:
-                oldest.digest = _digest(oldest.frames)
-                self._forget_frames(oldest)
-            self._first_kept = oldest
-
-    def _forget_frames(self, publication: _Publication) -> None:
-        if publication.frames is None:
-            return
-        if self._keys is not None:
-            key = _key(publication.size, publication.frames)
-            self._keys[key] -= 1
-            if not self._keys[key]:
-                del self._keys[key]
-        self._bytes -= publication.size
-        publication.frames = None
+            if head.frames is not None:
+                self._bytes -= head.size
+            if self._index is not None and head.key is not None:
+                bucket = self._index[head.key]
+                bucket.popleft()
+                if not bucket:
+                    del self._index[head.key]
 
     def _hurry(self) -> None:
         # Whoever still stands at the oldest place moves on by one: what it missed is too long ago.
@@ -184,8 +240,8 @@ class Publications:
         self._trim()
 
 
-def _key(size: int, frames: Frames) -> tuple[int, int]:
-    last = frames[-1]
+def _key(size: int, frames: Frames) -> Key:
+    last = frames[-1] if frames else b""
     return size, hash(last if len(last) <= 1024 else last[:512] + last[-512:])
 
 

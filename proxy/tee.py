@@ -81,6 +81,11 @@ class Tee:
         """Whether the relay should stop reading (only with `block`)."""
         return self._block and self.waiting >= self._limit
 
+    @property
+    def in_doubt(self) -> int:
+        """Bytes that the recorder took but has not said to be safe in its file."""
+        return self._written_total - self._acknowledged
+
     def attach(self, sock: socket.socket, time_ns: int, first: list[bytes] | None = None) -> None:
         """Write to `sock` from now on, in the place of any recorder before it.
 
@@ -89,7 +94,7 @@ class Tee:
         self._detach()
         sock.setblocking(False)
         self._socket = sock
-        unsure = self._written_total - self._acknowledged
+        unsure = self.in_doubt
         if unsure:
             loss = {"stage": "recorder", "bytes": unsure, "since_ns": self._acknowledged_ns or time_ns}
             first = [*(first or ()), *self.frame(Kind.LOST, 0, time_ns, loss)]
