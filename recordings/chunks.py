@@ -7,16 +7,18 @@ a chunk is then readable on its own, and files recovered by other tools stay val
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from recordings.block import MAX_RUN, Block, ChunkPlace, Runs, encode_record, no_runs
-from recordings.columns import Integers
+from recordings.columns import Integers, groups
 from recordings.compression import Compression, compress
-from recordings.container import CHUNK, MESSAGE, MESSAGE_FIELDS, RECORD, Opcode
+from recordings.container import CHUNK, MAX_TIME, MESSAGE, MESSAGE_FIELDS, RECORD, Opcode
+from recordings.control import ControlRecord, encode_control, kind_of
 from recordings.flags import Flag
 from recordings.layout import BIG, Kind
 
@@ -71,6 +73,7 @@ class Pending:
     flags: dict[int, int] = field(default_factory=dict)
     payloads: list[tuple[int, bytes]] = field(default_factory=list)
     delivered: dict[int, list[int]] = field(default_factory=dict)
+    records: list[ControlRecord] = field(default_factory=list)
     opened_ns: int = 0
     latest_ns: int = 0
     size: int = 0
@@ -78,21 +81,47 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self.lengths or self.delivered)
 
+    def add_record(self, record: ControlRecord, channel: WrittenChannel, log_ns: int = 0) -> None:
+        """Collect a control record, logged at its own time or, if that is later, at `log_ns`."""
+        data = encode_control(record)
+        time_ns = min(max(record.time_ns, log_ns, 0, self.latest_ns), MAX_TIME)
+        if not self:
+            self.opened_ns = time_ns
+        self.latest_ns = time_ns
+        self.others.append((len(self.lengths), kind_of(record), data))
+        head = MESSAGE.pack(Opcode.MESSAGE, MESSAGE_FIELDS + len(data), channel.id, 0, time_ns, time_ns)
+        self.parts += (head, data)
+        self.lengths.append(MESSAGE.size + len(data))
+        self.size += MESSAGE.size + len(data)
+        self.records.append(record)
+
 
 @dataclass(frozen=True, slots=True)
 class SealedChunk:
-    """A chunk ready to be written, with what the statistics need."""
+    """A chunk ready to be written.
+
+    `counts` are records by channel, `errors` rows that are `error` messages, `records` control records.
+    """
 
     parts: tuple[bytes, ...]
     rows: int
+    errors: int
     start_time: int
     end_time: int
     counts: dict[int, int]
+    records: tuple[ControlRecord, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes in the file."""
         return sum(map(len, self.parts))
+
+
+def read_heads(data: bytes, offsets: Integers) -> NDArray[np.void]:
+    """The heads of the message records that begin at the given offsets, as a table with HEAD_DTYPE's
+    columns."""
+    table = np.frombuffer(data, dtype=np.uint8)[offsets[:, None] + _HEAD_BYTES]
+    return table.view(HEAD_DTYPE)[:, 0]
 
 
 def collect_runs(delivered: Mapping[int, list[int]]) -> tuple[Runs, list[bytes]]:
@@ -138,20 +167,34 @@ def seal(
     body = b"".join(pending.parts)
     lengths = np.array(pending.lengths, dtype=np.int64)
     offsets = np.cumsum(lengths) - lengths
-    heads = np.frombuffer(body, dtype=np.uint8)[offsets[:, None] + _HEAD_BYTES].view(HEAD_DTYPE)[:, 0]
-    ids, counts = np.unique(heads["channel"], return_counts=True)
-    used = [channels[number] for number in ids.tolist()]
+    heads = read_heads(body, offsets)
+    used = [channels[number] for number in np.flatnonzero(np.bincount(heads["channel"])).tolist()]
     schemas = {channel.schema_id: channel.schema_record for channel in used}
     front = b"".join((*schemas.values(), *(channel.record for channel in used)))
     offsets += len(front)
     data = front + body
     times = heads["log_time"].astype(np.int64)
+    block = _block(pending, used, heads, times, offsets)
+    block.runs = runs
+    sealed = seal_data(data, block, heads["channel"], times, offsets, mode)
+    return replace(sealed, records=tuple(pending.records))
 
+
+def seal_data(
+    data: bytes,
+    block: Block,
+    channel: NDArray[np.uint16],
+    times: Integers,
+    offsets: Integers,
+    mode: Compression,
+) -> SealedChunk:
+    """The bytes of the chunk with these records, whose messages have the given channels, times and
+    offsets."""
     compression, packed = compress(data, mode)
     name = compression.encode()
     start, end = int(times.min()), int(times.max())
     length = CHUNK.size + 4 + len(name) + 8 + len(packed)
-    chunk_head = b"".join(
+    head = b"".join(
         (
             RECORD.pack(Opcode.CHUNK, length),
             CHUNK.pack(start, end, len(data), zlib.crc32(data)),
@@ -160,43 +203,46 @@ def seal(
             len(packed).to_bytes(8, "little"),
         )
     )
-    chunk_length = len(chunk_head) + len(packed)
-    index, index_offsets = _message_index(heads["channel"], times, offsets, ids.tolist(), chunk_length)
-    block = _block(pending, used, heads, times, offsets)
-    block.runs = runs
+    chunk_length = len(head) + len(packed)
+    index, index_offsets, counts = _message_index(channel, times, offsets, chunk_length)
+    block.chunks = [(0, len(block))]
     block.place = ChunkPlace(
         start, end, chunk_length, compression, len(packed), len(data), index_offsets, len(index)
     )
     return SealedChunk(
-        parts=(encode_record(block, chunk_length + len(index)), chunk_head, packed, index),
+        parts=(encode_record(block, chunk_length + len(index)), head, packed, index),
         rows=len(block),
+        errors=int(np.count_nonzero(block.flags & Flag.ERROR)),
         start_time=start,
         end_time=end,
-        counts=dict(zip(ids.tolist(), counts.tolist(), strict=True)),
+        counts=counts,
     )
 
 
 def _message_index(
-    channel: np.ndarray, times: Integers, offsets: Integers, ids: list[int], base: int
-) -> tuple[bytes, dict[int, int]]:
-    """Message index records, one a channel in order of time, and where each begins from the chunk's start."""
+    channel: NDArray[np.uint16], times: Integers, offsets: Integers, base: int
+) -> tuple[bytes, dict[int, int], dict[int, int]]:
+    """Message index records, one a channel in order of time; by channel, where each begins from the chunk's
+    start, and how many entries it has."""
     parts = []
     places = {}
+    counts = {}
     pairs = np.stack([times, offsets], axis=1).astype("<u8")
-    for number in ids:
-        entries = pairs[channel == number]
-        if len(entries) > 1 and (np.diff(entries[:, 0].astype(np.int64)) < 0).any():
+    for number, mine in groups(channel):
+        entries = pairs[mine]
+        if (entries[1:, 0] < entries[:-1, 0]).any():
             entries = entries[np.argsort(entries[:, 0], kind="stable")]
         data = entries.tobytes()
         places[number] = base
+        counts[number] = len(entries)
         record = RECORD.pack(Opcode.MESSAGE_INDEX, 6 + len(data))
         parts.append(record + number.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data)
         base += len(parts[-1])
-    return b"".join(parts), places
+    return b"".join(parts), places, counts
 
 
 def _block(
-    pending: Pending, used: list[WrittenChannel], heads: np.ndarray, times: Integers, offsets: Integers
+    pending: Pending, used: list[WrittenChannel], heads: NDArray[np.void], times: Integers, offsets: Integers
 ) -> Block:
     """The rows of the chunk: what channels tell for most of them, what was noted for the others."""
     is_row = np.ones(len(heads), dtype=bool)
@@ -234,5 +280,4 @@ def _block(
         offset=offsets,
         records=[(name, data) for _, name, data in pending.others if name != "deliveries"],
         payloads=pending.payloads,
-        chunks=[(0, count)],
     )

@@ -3,7 +3,8 @@
 Not a general compressor: zstd comes behind it and likes what this leaves.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -70,3 +71,25 @@ def unpack(column: Column, count: int) -> Integers:
         values[0] = first
         np.cumsum(values, out=values)
     return values
+
+
+def distinct(values: Integers) -> Integers:
+    """The values that occur, rising; quick where they are almost sorted already."""
+    if not len(values):
+        return values
+    ordered = np.sort(values, kind="stable")
+    new = np.empty(len(ordered), dtype=bool)
+    new[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
+
+
+def groups(values: NDArray[np.integer[Any]]) -> Iterator[tuple[int, Integers]]:
+    """Each value that occurs, with the positions where it does, which rise."""
+    if not len(values):
+        return
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist()]
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        yield int(ordered[start]), order[start:end]

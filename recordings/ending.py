@@ -26,7 +26,7 @@ from recordings.container import RECORD, Opcode, encode
 from recordings.layout import MAGIC
 from recordings.walk import walk_blocks
 
-PART_ROWS: Final = 1 << 17
+PART_ROWS: Final = 1 << 16
 """A part of the row index is closed at this many rows,"""
 PART_BYTES: Final = 8 << 20
 """or at this many bytes of control records and payloads."""

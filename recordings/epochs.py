@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from recordings.columns import Integers
+from recordings.columns import Integers, distinct
 
 MAX_NODES: Final = 256
 MAX_CELLS: Final = 8 << 20
@@ -135,7 +135,7 @@ class EpochTable:
 
     def _lines(self, numbers: Integers) -> tuple[Integers, NDArray[np.bool_]]:
         """As `_find`, making new lines where need be; only the oldest epochs may be left without one."""
-        wanted = np.unique(numbers)
+        wanted = distinct(numbers)
         known = self.number
         places = np.searchsorted(known, wanted)
         new = np.ones(len(wanted), dtype=bool)

@@ -20,7 +20,7 @@ import numpy as np
 
 from decoders.envelope import Envelope, read_envelope
 from recordings.block import BYTES_PER_ROW, Block, decode_content, read_head
-from recordings.container import RECORD, Attachment, Channel, Damage, check_crc
+from recordings.container import Attachment, Channel, Damage
 from recordings.deliveries import DeliveryIndex, Place, copies_of
 from recordings.errors import RecordingError
 from recordings.frames import MessageChannel
@@ -38,6 +38,7 @@ from recordings.walk import (
     FoundMessage,
     FoundMetadata,
     Walk,
+    read_attachment,
     read_exactly,
 )
 
@@ -198,7 +199,7 @@ class Recording:
         for found in reversed(self._attachments):
             if found.name == name:
                 try:
-                    return self._attachment_data(found)
+                    return read_attachment(self._file, found)
                 except (Damage, OSError) as error:
                     raise RecordingError(f"attachment {name!r} can't be read: {error}") from None
         raise RecordingError(f"{self.path} has no attachment {name!r}")
@@ -263,7 +264,7 @@ class Recording:
         while self._parts:
             part = self._parts.popleft()
             try:
-                content = self._attachment_data(part)
+                content = read_attachment(self._file, part)
                 block = decode_content(content)
                 if (len(self.rows) + len(block)) * BYTES_PER_ROW > self._size:
                     raise Damage("the row index claims more rows than there can be")
@@ -361,14 +362,6 @@ class Recording:
             if len(self._blocks) > _CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
             return block
-
-    def _attachment_data(self, found: Attachment) -> bytes:
-        content = read_exactly(self._file, found.offset + RECORD.size, found.length - RECORD.size)
-        check_crc(
-            memoryview(content)[:-4], int.from_bytes(content[-4:], "little"), f"attachment {found.name!r}"
-        )
-        start = len(content) - 4 - found.data_size
-        return content[start : start + found.data_size]
 
     def _loose_message(self) -> None:
         if not self._loose_messages:

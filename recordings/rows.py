@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordings.block import Block, Runs
-from recordings.columns import Integers
+from recordings.columns import Integers, groups
 from recordings.flags import Flag
 from recordings.idmap import IdMap
 from recordings.layout import LATE_NS, Kind
@@ -235,11 +235,11 @@ class Rows:
         connections, times = runs.connection[positions], runs.time_ns[positions]
         columns = self._columns
         receivers, first, flags = columns["receivers"], columns["connection"], columns["flags"]
-        for connection in np.unique(runs.connection).tolist():
-            mine = rows[connections == connection]
+        for connection, positions in groups(connections):
+            mine = rows[positions]
             codes = receivers[mine]
-            present = np.flatnonzero(np.bincount(codes, minlength=1))
-            joined = np.zeros(int(present[-1]) + 1 if len(present) else 1, dtype=np.uint32)
+            present = np.flatnonzero(np.bincount(codes))
+            joined = np.zeros(int(present[-1]) + 1, dtype=np.uint32)
             joined[present] = [self._join(code, connection) for code in present.tolist()]
             receivers[mine] = joined[codes]
             first[mine] = np.where(first[mine] == NO_CONNECTION, connection, first[mine])

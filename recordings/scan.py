@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from decoders.envelope import Envelope, read_envelope
 from recordings.block import MAX_ROWS, MAX_RUN, Block, Runs, no_runs
-from recordings.chunks import HEAD_DTYPE
+from recordings.chunks import read_heads
 from recordings.columns import Integers
 from recordings.compression import decompress
 from recordings.container import (
@@ -34,18 +34,21 @@ from recordings.layout import BIG, CONTROL_PREFIX, MAX_SESSION_PAYLOAD, SESSION_
 from recordings.records import Deliveries
 from recordings.walk import read_exactly
 
-_HEAD_BYTES = np.arange(MESSAGE.size)
 _MAX_32 = (1 << 32) - 1
 _MAX_COMPRESSION_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkData:
-    """An unfolded chunk: its records, the channels defined in it, and where its messages begin."""
+    """An unfolded chunk: its records, the channels defined in it, and where its messages begin.
+
+    `definitions` are the schema and channel records themselves, by opcode and id.
+    """
 
     data: bytes
     channels: Mapping[int, MessageChannel]
     messages: Integers
+    definitions: Mapping[tuple[int, int], bytes]
 
 
 def unfold(file: int, offset: int) -> bytes:
@@ -64,6 +67,7 @@ def read_chunk(file: int, offset: int) -> ChunkData:
     """The chunk whose record is at `offset`."""
     data = unfold(file, offset)
     channels: dict[int, MessageChannel] = {}
+    definitions: dict[tuple[int, int], bytes] = {}
     messages = []
     position, end = 0, len(data)
     unpack = RECORD.unpack_from
@@ -72,13 +76,18 @@ def read_chunk(file: int, offset: int) -> ChunkData:
         opcode, length = unpack(data, position)
         if opcode == 5:
             messages.append(position)
-        elif opcode == Opcode.CHANNEL and position + head + length <= end:
-            channel = read_channel(memoryview(data)[position + head : position + head + length])
-            channels[channel.id] = MessageChannel.of(channel)
+        elif opcode in (Opcode.CHANNEL, Opcode.SCHEMA) and position + head + length <= end:
+            content = data[position + head : position + head + length]
+            definitions[opcode, int.from_bytes(content[:2], "little")] = data[
+                position : position + head + length
+            ]
+            if opcode == Opcode.CHANNEL:
+                channel = read_channel(content)
+                channels[channel.id] = MessageChannel.of(channel)
         position += head + length
     if position != end:
         raise Damage(f"the records of the chunk at byte {offset:,} do not fill it")
-    return ChunkData(data, channels, np.array(messages, dtype=np.int64))
+    return ChunkData(data, channels, np.array(messages, dtype=np.int64), definitions)
 
 
 def scan(chunk: ChunkData, known: Mapping[int, MessageChannel], next_id: int) -> Block:
@@ -89,7 +98,7 @@ def scan(chunk: ChunkData, known: Mapping[int, MessageChannel], next_id: int) ->
         raise Damage("a chunk has too many messages")
     if len(offsets) and int(offsets[-1]) + MESSAGE.size > len(data):
         raise Damage("a message is too short")
-    heads = np.frombuffer(data, dtype=np.uint8)[offsets[:, None] + _HEAD_BYTES].view(HEAD_DTYPE)[:, 0]
+    heads = read_heads(data, offsets)
     lengths = heads["length"].astype(np.int64)
     if len(lengths) and int(lengths.min()) < MESSAGE_FIELDS:
         raise Damage("a message is too short")

@@ -4,15 +4,14 @@ Built up block by block from control records, from the few messages in which nod
 (identify, status, announce) and from the row columns; payloads of all other messages are never touched.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from recordings.block import Block
-from recordings.columns import Integers
+from recordings.columns import Integers, groups
 from recordings.container import Damage
 from recordings.control import decode_control
 from recordings.epochs import EpochTable
@@ -133,7 +132,8 @@ class Session:
             row = new.start + position
             for identity in identities(kind.type, kind.sender, payload):
                 self._identify(identity, kind.type, int(block.time_ns[position]), row)
-        for kind, mine in _by_kind(block):
+        for code, mine in groups(block.kind):
+            kind = block.kinds[code]
             times = block.time_ns[mine]
             node = self._node(kind.sender) if kind.type else None
             if node is not None:
@@ -149,16 +149,14 @@ class Session:
         """Deliveries that have just been applied to the rows."""
         numbers, connections, times = copies
         epochs = rows.epoch[numbers]
-        for connection in np.unique(connections).tolist():
-            mine = connections == connection
+        for connection, mine in groups(connections):
             name = self.name_of(connection)
-            count = int(np.count_nonzero(mine))
-            self._receive(name, count)
+            self._receive(name, len(mine))
             info = self.connections.get(connection)
             if info is not None:
-                info.copies += count
-            mine &= epochs >= 0
-            if mine.any():
+                info.copies += len(mine)
+            mine = mine[epochs[mine] >= 0]
+            if len(mine):
                 self.epochs.received(name, epochs[mine], times[mine])
 
     def problem(self, time_ns: int, text: str) -> None:
@@ -346,18 +344,6 @@ class Session:
             del self.log[: MAX_LOG // 2]
             self.log_dropped += MAX_LOG // 2
         self.log.append(entry)
-
-
-def _by_kind(block: Block) -> Iterator[tuple[Kind, Integers]]:
-    """The kinds that occur in a block, each with the positions of its rows."""
-    if not len(block):
-        return
-    order = np.argsort(block.kind.astype(np.uint32), kind="stable")
-    sorted_kinds = block.kind[order]
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(sorted_kinds)) + 1))
-    ends = np.append(starts[1:], len(order))
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        yield block.kinds[int(sorted_kinds[start])], order[start:end]
 
 
 def _loss_text(loss: Loss) -> str:

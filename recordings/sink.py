@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
 
@@ -27,15 +28,45 @@ from recordings.layout import (
     ROW_INDEX_MEDIA_TYPE,
 )
 from recordings.locks import lock_for_writing
-from recordings.vocabulary import Vocabulary
+
+
+class Definitions(Protocol):
+    """Who knows the schemas and channels of a file."""
+
+    def summary(self) -> tuple[bytes, int, bytes, int]:
+        """All schema records and their number, all channel records and their number."""
+
+
+class Sink(Protocol):
+    """Where a writer's chunks go."""
+
+    @property
+    def path(self) -> Path:
+        """The file that they end up in."""
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+
+    def write(self, sealed: SealedChunk) -> None:
+        """Take a chunk; DiskError if that is not possible, and then nothing of it is kept."""
+
+    def attach(self, name: str, media_type: str, data: bytes) -> None:
+        """Take an attachment."""
+
+    def finish(self, vocabulary: Definitions) -> None:
+        """Make the recording complete."""
+
+    def close(self) -> None:
+        """Let go of it as it is."""
 
 
 class FileSink:
     """Appends chunks and attachments to a new file, and ends it."""
 
     def __init__(self, path: Path, facts: Mapping[str, str], *, force: bool = False) -> None:
-        self.path = path
-        self.size = 0
+        self._path = path
+        self._size = 0
         self._statistics = Statistics()
         self._attachments: list[AttachmentIndex] = []
         self._metadata: list[MetadataIndex] = []
@@ -44,7 +75,7 @@ class FileSink:
         library = f"tubetap {_version()}"
         try:
             self._append([MAGIC, encode(Header(profile="", library=library))])
-            self._data_start = self.size
+            self._data_start = self._size
             self._add_metadata(
                 METADATA,
                 {"format": str(FORMAT), "started_ns": str(time.time_ns()), "library": library, **facts},
@@ -52,6 +83,16 @@ class FileSink:
         except DiskError:
             self.close()
             raise
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._size
 
     def write(self, sealed: SealedChunk) -> None:
         """Append a chunk."""
@@ -64,7 +105,7 @@ class FileSink:
         record = encode(
             Attachment(create_time=now, log_time=now, name=name, media_type=media_type, data=data)
         )
-        offset = self.size
+        offset = self._size
         self._append([record])
         self._attachments.append(
             AttachmentIndex(
@@ -78,15 +119,15 @@ class FileSink:
             )
         )
 
-    def finish(self, vocabulary: Vocabulary) -> None:
+    def finish(self, vocabulary: Definitions) -> None:
         """Append row index and summary."""
         summary = Summary(vocabulary.summary(), self._statistics)
-        for part in row_index(self._file, self._data_start, self.size, summary.add_chunk):
+        for part in row_index(self._file, self._data_start, self._size, summary.add_chunk):
             self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, part)
         self._add_metadata(
             END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(self._statistics.rows)}
         )
-        self._append([summary.encode(self.size, self._attachments, self._metadata)])
+        self._append([summary.encode(self._size, self._attachments, self._metadata)])
 
     def close(self) -> None:
         """Close the file as it is."""
@@ -96,21 +137,21 @@ class FileSink:
 
     def _add_metadata(self, name: str, entries: Mapping[str, str]) -> None:
         record = encode(Metadata(name=name, metadata=dict(entries)))
-        offset = self.size
+        offset = self._size
         self._append([record])
         self._metadata.append(MetadataIndex(offset=offset, length=len(record), name=name))
 
     def _append(self, parts: Sequence[bytes]) -> None:
         total = sum(map(len, parts))
         try:
-            os.lseek(self._file, self.size, os.SEEK_SET)
+            os.lseek(self._file, self._size, os.SEEK_SET)
             _write_all(self._file, parts, total)
         except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._file, self.size)
+                os.ftruncate(self._file, self._size)
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise DiskError(f"can't write to {self.path}: {reason}", reason=reason, size=total) from None
-        self.size += total
+            raise DiskError(f"can't write to {self._path}: {reason}", reason=reason, size=total) from None
+        self._size += total
 
 
 def _write_all(file: int, parts: Sequence[bytes], total: int) -> None:

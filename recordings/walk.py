@@ -16,6 +16,7 @@ from recordings.container import (
     Channel,
     Damage,
     Opcode,
+    check_crc,
     read_attachment_head,
     read_channel,
     read_metadata,
@@ -76,6 +77,15 @@ def read_exactly(file: int, offset: int, length: int) -> bytes:
             raise Damage("the file ends inside a record")
         data += more
     return data
+
+
+def read_attachment(file: int, found: Attachment) -> bytes:
+    """The data of an attachment; Damage if its checksum is wrong."""
+    content = read_exactly(file, found.offset + RECORD.size, found.length - RECORD.size)
+    crc = int.from_bytes(content[-4:], "little")
+    check_crc(memoryview(content)[:-4], crc, f"attachment {found.name!r}")
+    start = len(content) - 4 - found.data_size
+    return content[start : start + found.data_size]
 
 
 class Walk:

@@ -12,7 +12,7 @@ from decoders.envelope import Envelope
 from recordings.chunks import Pending, SealedChunk, WrittenChannel, seal
 from recordings.compression import Compression
 from recordings.container import MAX_TIME, MESSAGE
-from recordings.control import ControlRecord, encode_control, kind_of
+from recordings.control import ControlRecord, kind_of
 from recordings.errors import DiskError
 from recordings.flags import Flag
 from recordings.frames import encode_frames, encode_overflow
@@ -26,7 +26,7 @@ from recordings.layout import (
     Kind,
 )
 from recordings.records import Endpoint, Loss
-from recordings.sink import FileSink
+from recordings.sink import FileSink, Sink
 from recordings.vocabulary import Vocabulary
 
 _MAX_CARRIED: Final = 10_000
@@ -38,7 +38,9 @@ class RecordingWriter:
 
     `facts` are what is known of the session (versions, host, command line); they and the format version
     stand at the front of the file. The file is created with mode 0600 and is never written over unless
-    `force` is set. `compression` "auto" leaves alone what would not shrink.
+    `force` is set. `compression` "auto" leaves alone what would not shrink. `first_id` is the id of the
+    first message, for a recording that continues another; `sink` takes the chunks instead of a file at
+    `path`, and `vocabulary` knows their channels.
 
     Raises RecordingError if the file can't be created; later on DiskError for whatever the system refuses to
     write, after which writing may go on: the writer itself records what was lost as soon as it can.
@@ -54,8 +56,10 @@ class RecordingWriter:
         chunk_age_ns: int = CHUNK_AGE_NS,
         compression: Compression = "auto",
         first_id: int = 0,
+        sink: Sink | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
-        self._vocabulary = Vocabulary()
+        self._vocabulary = vocabulary or Vocabulary()
         self._chunk_bytes = chunk_bytes
         self._chunk_age_ns = chunk_age_ns
         self._compression = compression
@@ -63,9 +67,8 @@ class RecordingWriter:
         self._pending = Pending(first_id)
         self._next = first_id
         self._loss: Loss | None = None
-        self._records: list[ControlRecord] = []
         self._closed = False
-        self._sink = FileSink(Path(path), facts, force=force)
+        self._sink: Sink = sink or FileSink(Path(path), facts, force=force)
 
     @property
     def path(self) -> Path:
@@ -101,14 +104,14 @@ class RecordingWriter:
         pending = self._pending
         number = self._next
         self._next = number + 1
-        if not pending.lengths:
+        if not pending.opened_ns:
             pending.opened_ns = time_ns
-        data = frames[-1] if frames else b""
         publish = envelope.timestamp_ns
         if publish is None or not 0 <= publish <= MAX_TIME:
             publish = time_ns
         # The usual case, and the path that has to be fast: one JSON object behind frames seen before.
-        if envelope.type and data[:1] == b"{" and data[-1:] == b"}" and not envelope.problem:
+        if envelope.type and not envelope.problem:
+            data = frames[-1]
             source = -1 if direction == "out" else connection
             key = (endpoint, source, envelope.type, envelope.node_id, *frames[:-1])
             channel = self._channels.get(key)
@@ -153,23 +156,10 @@ class RecordingWriter:
         elif flat[-2] != message:
             flat += (message, time_ns)
 
-    def record(self, record: ControlRecord) -> None:
-        """Record a fact of the session."""
-        kind = kind_of(record)
-        if isinstance(record, Endpoint):
-            self._vocabulary.endpoints[record.id] = record
-        channel = self._vocabulary.control(kind)
-        data = encode_control(record)
-        pending = self._pending
-        if not pending:
-            pending.opened_ns = record.time_ns
-        pending.latest_ns = time_ns = min(max(record.time_ns, 0), MAX_TIME)
-        pending.others.append((len(pending.lengths), kind, data))
-        pending.parts += (MESSAGE.pack(5, 22 + len(data), channel.id, 0, time_ns, time_ns), data)
-        pending.lengths.append(31 + len(data))
-        pending.size += 31 + len(data)
-        self._records.append(record)
-        if pending.size >= self._chunk_bytes:
+    def record(self, record: ControlRecord, *, log_ns: int = 0) -> None:
+        """Record a fact of the session; `log_ns` is when it is told, if that is later than when it was so."""
+        self._add_record(record, log_ns)
+        if self._pending.size >= self._chunk_bytes:
             self.flush()
 
     def tick(self, now_ns: int) -> None:
@@ -183,17 +173,17 @@ class RecordingWriter:
         if not self._pending:
             return
         if self._loss is not None:
-            self.record(self._loss)
-        pending, records = self._pending, self._records
+            self._add_record(self._loss)
+        pending = self._pending
         rows = len(pending.epochs)
-        self._pending, self._records = Pending(self._next), []
+        self._pending = Pending(self._next)
         sealed = seal(
             pending, self._vocabulary.channels, self._vocabulary.control("deliveries"), self._compression
         )
         try:
             self._sink.write(sealed)
         except DiskError as error:
-            self._lose(pending, sealed, records, error.reason)
+            self._lose(pending, sealed, error.reason)
             raise DiskError(str(error), reason=error.reason, messages=rows, size=sealed.size) from None
         self._loss = None
 
@@ -216,6 +206,11 @@ class RecordingWriter:
             self._sink.finish(self._vocabulary)
         finally:
             self._sink.close()
+
+    def _add_record(self, record: ControlRecord, log_ns: int = 0) -> None:
+        if isinstance(record, Endpoint):
+            self._vocabulary.endpoints[record.id] = record
+        self._pending.add_record(record, self._vocabulary.control(kind_of(record)), log_ns)
 
     def _open_channel(
         self, key: tuple[object, ...], kind: Kind, prefix: Sequence[bytes], endpoint: Endpoint | None
@@ -261,9 +256,7 @@ class RecordingWriter:
         flags = self._pending.flags
         flags[row] = flags.get(row, 0) | flag
 
-    def _lose(
-        self, pending: Pending, sealed: SealedChunk, records: Sequence[ControlRecord], reason: str
-    ) -> None:
+    def _lose(self, pending: Pending, sealed: SealedChunk, reason: str) -> None:
         """Keep account of a chunk that could not be written, and keep its control records for the next
         one."""
         before = self._loss
@@ -275,6 +268,7 @@ class RecordingWriter:
             messages=len(pending.epochs) + ((before.messages or 0) if before else 0),
             reason=reason,
         )
-        for record in records[-_MAX_CARRIED:]:
+        for record in pending.records[-_MAX_CARRIED:]:
             if record is not before:
-                self.record(record)
+                self._add_record(record)
+        self._pending.opened_ns = sealed.end_time

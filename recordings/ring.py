@@ -1,0 +1,210 @@
+"""A flight recorder: the last minute is kept in memory and written to a file when something happens.
+
+What is kept are finished chunks, so that keeping costs nothing that recording does not, and writing is a
+copy. Until then nothing is on disk: if the recorder is killed, its ring is gone.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from decoders.envelope import Envelope
+from recordings.chunks import Pending, SealedChunk, seal
+from recordings.control import ControlRecord, kind_of
+from recordings.preamble import Preamble
+from recordings.records import Endpoint
+from recordings.rotation import part_path
+from recordings.sink import Definitions, FileSink
+from recordings.vocabulary import Vocabulary
+from recordings.writer import RecordingWriter
+
+RING_BYTES: Final = 256 << 20
+AFTER_ERROR_NS: Final = 2_000_000_000
+"""How long a ring waits after an `error` message, so that what the error led to is in the file as well."""
+
+
+class Ring:
+    """A sink that keeps the chunks of the last `keep_ns`, but at most about `keep_bytes`."""
+
+    def __init__(self, path: Path, keep_ns: int, keep_bytes: int) -> None:
+        self.chunks: deque[SealedChunk] = deque()
+        self.attachments: list[tuple[str, str, bytes]] = []
+        self.preamble = Preamble()
+        self.last_error_ns: int | None = None
+        self._path = path
+        self._keep_ns = keep_ns
+        self._keep_bytes = keep_bytes
+        self._size = 0
+
+    @property
+    def path(self) -> Path:
+        """Where the ring will be written."""
+        return self._path
+
+    @property
+    def size(self) -> int:
+        """Bytes kept."""
+        return self._size
+
+    def write(self, sealed: SealedChunk) -> None:
+        """Keep a chunk, and let go of those that are too old by now."""
+        self.chunks.append(sealed)
+        self._size += sealed.size
+        if sealed.errors and self.last_error_ns is None:
+            self.last_error_ns = sealed.end_time
+        oldest = sealed.end_time - self._keep_ns
+        while self.chunks[0].end_time < oldest or (self._size > self._keep_bytes and len(self.chunks) > 1):
+            self._drop()
+
+    def clear(self) -> None:
+        """Let go of everything but what exists at this moment."""
+        while self.chunks:
+            self._drop()
+        self.last_error_ns = None
+
+    def attach(self, name: str, media_type: str, data: bytes) -> None:
+        """Keep an attachment for good."""
+        self.attachments.append((name, media_type, data))
+
+    def finish(self, vocabulary: Definitions) -> None:
+        """Nothing: a ring has no end."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def _drop(self) -> None:
+        dropped = self.chunks.popleft()
+        self._size -= dropped.size
+        for record in dropped.records:
+            self.preamble.remember(record)
+
+
+class RingWriter:
+    """As RecordingWriter, but writes only the last `ring_ns` before an `error` message, a `dump` or the end.
+
+    Each time a new file is made: `path`, then `part_path`. `paths` are those that were. Further arguments are
+    RecordingWriter's.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        facts: Mapping[str, str],
+        ring_ns: int,
+        ring_bytes: int = RING_BYTES,
+        on_error: bool = True,
+        force: bool = False,
+        **options: Any,
+    ) -> None:
+        self._base = Path(path)
+        self._facts = dict(facts)
+        self._on_error = on_error
+        self._force = force
+        self._after_error_ns = min(AFTER_ERROR_NS, ring_ns // 2)
+        self._part = 0
+        self._paths: list[Path] = []
+        self._vocabulary = Vocabulary()
+        self._ring = Ring(self._base, ring_ns, ring_bytes)
+        self._writer = RecordingWriter(
+            path, facts=facts, sink=self._ring, vocabulary=self._vocabulary, **options
+        )
+
+    @property
+    def path(self) -> Path:
+        """The file that was written last, or will be."""
+        return self._paths[-1] if self._paths else self._base
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files written so far, in order."""
+        return tuple(self._paths)
+
+    @property
+    def size(self) -> int:
+        """Bytes kept in memory."""
+        return self._ring.size
+
+    @property
+    def messages(self) -> int:
+        """How many messages have been given in all."""
+        return self._writer.messages
+
+    def message(
+        self,
+        time_ns: int,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        frames: Sequence[bytes],
+        envelope: Envelope,
+        endpoint_record: Endpoint | None = None,
+    ) -> int:
+        """As RecordingWriter.message."""
+        return self._writer.message(
+            time_ns, endpoint, connection, direction, frames, envelope, endpoint_record
+        )
+
+    def delivered(self, connection: int, message: int, time_ns: int) -> None:
+        """As RecordingWriter.delivered."""
+        self._writer.delivered(connection, message, time_ns)
+
+    def record(self, record: ControlRecord) -> None:
+        """As RecordingWriter.record."""
+        self._writer.record(record)
+
+    def tick(self, now_ns: int) -> None:
+        """As RecordingWriter.tick; a while after an `error` message it writes the file."""
+        self._writer.tick(now_ns)
+        seen = self._ring.last_error_ns
+        if self._on_error and seen is not None and now_ns - seen >= self._after_error_ns:
+            self.dump()
+
+    def flush(self) -> None:
+        """As RecordingWriter.flush."""
+        self._writer.flush()
+
+    def attach(self, name: str, media_type: str, data: bytes) -> None:
+        """As RecordingWriter.attach, to every file."""
+        self._writer.attach(name, media_type, data)
+
+    def dump(self) -> Path | None:
+        """Write what is kept to a new file, and begin anew; None if nothing was kept.
+
+        Raises RecordingError if the file can't be made or written; the ring is kept then.
+        """
+        self._writer.flush()
+        if not self._ring.chunks:
+            return None
+        part = self._part + 1
+        while part > 1 and not self._force and part_path(self._base, part).exists():
+            part += 1
+        path = part_path(self._base, part)
+        sink = FileSink(path, {**self._facts, "ring": "yes", "part": str(part)}, force=self._force)
+        try:
+            for sealed in [*self._preamble(), *self._ring.chunks]:
+                sink.write(sealed)
+            for attachment in self._ring.attachments:
+                sink.attach(*attachment)
+            sink.finish(self._vocabulary)
+        finally:
+            sink.close()
+        self._part = part
+        self._paths.append(path)
+        self._ring.clear()
+        return path
+
+    def close(self) -> None:
+        """Write what is kept."""
+        self.dump()
+
+    def _preamble(self) -> list[SealedChunk]:
+        """What existed before the first chunk, as a chunk of its own."""
+        pending = Pending(0)
+        start = self._ring.chunks[0].start_time
+        for record in self._ring.preamble.records():
+            pending.add_record(record, self._vocabulary.control(kind_of(record)), start)
+        if not pending:
+            return []
+        return [seal(pending, self._vocabulary.channels, self._vocabulary.control("deliveries"), "auto")]
