@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Discriminator, PlainSerializer, Tag
 from typing_extensions import TypedDict
 
 from decoders.epochs import Epoch
-from decoders.pickled import PREFIX, PickledValue
+from decoders.pickled import PickledValue
+from decoders.pickles import PREFIX
 
 META_SIGNAL = "__META__"
 META_NODE = "meta"

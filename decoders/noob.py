@@ -10,7 +10,7 @@ from decoders.events import META_NODE, MetaSignal, event_id_parts
 from decoders.interface import Context, Decoded
 from decoders.messages import ErrorMsg, EventMsg, Message, MessageType
 from decoders.pickled import PickledValue
-from decoders.pickles.items import to_item
+from decoders.pickles import to_item
 from decoders.problems import Unread
 from decoders.summary import summarize
 from decoders.tree import Item, batched, counted, from_value, problem

@@ -1,9 +1,6 @@
 """A pickle where JSON can't hold a value: noob writes `pck__` and the pickle in base64 in its place."""
 
-from decoders.pickles.reading import read_base64
-from decoders.pickles.values import Value
-
-PREFIX = "pck__"
+from decoders import pickles
 
 
 class PickledValue(str):
@@ -18,11 +15,11 @@ class PickledValue(str):
     def size(self) -> int:
         """The size of the pickle in bytes, from the length of the text."""
         padding = self.count("=", max(0, len(self) - 2))
-        return max(0, (len(self) - len(PREFIX)) * 3 // 4 - padding)
+        return max(0, (len(self) - len(pickles.PREFIX)) * 3 // 4 - padding)
 
-    def read(self) -> Value:
+    def read(self) -> pickles.Value:
         """Return the pickle as a tree of plain values and calls; never raises, runs nothing, is bounded."""
-        return read_base64(self)
+        return pickles.read_base64(self)
 
     def __repr__(self) -> str:
         return f"<PickledValue of {self.size:,} bytes>"

@@ -10,10 +10,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from decoders import pickles
 from decoders.errors import DecodeError
-from decoders.pickled import PREFIX, PickledValue
-from decoders.pickles.sources import Blob
-from decoders.pickles.values import Call, Collection, Global, Mapping, Unreadable, Value
+from decoders.pickled import PickledValue
 
 _MAX_DEPTH = 20
 _MAX_ITEMS = 10_000
@@ -92,39 +91,26 @@ def read_error(value: Any) -> ErrorValue:
     raise DecodeError("expected a pickled exception")
 
 
-def _from_pickle(tree: Value) -> ErrorValue:
-    match tree:
-        case Unreadable():
-            raise DecodeError(f"a pickle that can't be read: {tree.reason}")
-        case Mapping():
-            args = plain(tree.get("err_args"))
-            return ErrorValue(
-                err_type=_class_name(tree.get("err_type")),
-                err_args=tuple(args) if isinstance(args, list | tuple) else (),
-                traceback=_text(tree.get("traceback")),
-            )
-        case Call():
-            return ErrorValue(
-                err_type=_class_name(tree.function),
-                err_args=tuple(plain(argument) for argument in tree.args[:_MAX_ITEMS]),
-                traceback="",
-            )
-        case _:
-            raise DecodeError("a pickle, but of no exception")
+def _from_pickle(tree: pickles.Value) -> ErrorValue:
+    if isinstance(tree, pickles.Unreadable):
+        raise DecodeError(f"a pickle that can't be read: {tree.reason}")
+    error = pickles.pickled_error(tree)
+    if error is None:
+        raise DecodeError("a pickle, but of no exception")
+    return ErrorValue(
+        err_type=f"{error.module}.{error.name}" if error.module else error.name,
+        err_args=tuple(plain(argument) for argument in error.args[:_MAX_ITEMS]),
+        traceback=error.traceback or _text(tree),
+    )
 
 
-def _class_name(value: Value) -> str:
-    if isinstance(value, Global):
-        return value.path
-    return _text(value) or "an unnamed exception"
+def _text(tree: pickles.Value) -> str:
+    """Return the traceback that stands in a pickled error, also one too long to be read along with it."""
+    text = plain(tree.get("traceback")) if isinstance(tree, pickles.Mapping) else ""
+    return text if isinstance(text, str) else ""
 
 
-def _text(value: Value) -> str:
-    value = plain(value)
-    return value if isinstance(value, str) else ""
-
-
-def plain(value: Value) -> Any:
+def plain(value: pickles.Value) -> Any:
     """Return plain data for what is plain in a pickle's tree; other symbols stay as they are.
 
     Bounded in depth and number: what lies beyond stays a symbol too.
@@ -132,20 +118,22 @@ def plain(value: Value) -> Any:
     return _plain(value, 0, [_MAX_ITEMS])
 
 
-def _plain(value: Value, depth: int, budget: list[int]) -> Any:
+def _plain(value: pickles.Value, depth: int, budget: list[int]) -> Any:
     budget[0] -= 1  # over the whole tree: a list that holds another twice, and so on, doubles at each level
     if depth > _MAX_DEPTH:
         return value
     match value:
-        case Blob():
+        case pickles.Blob():
             try:
                 return value.read() if value.encoding is None else value.text(_MAX_TEXT)
             except ValueError:
                 return value
-        case Collection(kind="tuple" | "list", items=items) if len(items) <= budget[0]:
+        case pickles.Collection(kind="tuple" | "list", items=items) if len(items) <= budget[0]:
             made = [_plain(item, depth + 1, budget) for item in items]
             return tuple(made) if value.kind == "tuple" else made
-        case Mapping(keys=keys) if len(keys) <= budget[0] and all(isinstance(key, str) for key in keys):
+        case pickles.Mapping(keys=keys) if len(keys) <= budget[0] and all(
+            isinstance(key, str) for key in keys
+        ):
             pairs = zip(keys, value.values, strict=True)
             return {key: _plain(item, depth + 1, budget) for key, item in pairs}
         case _:
@@ -172,7 +160,7 @@ def pickle_error(value: ErrorValue) -> PickledValue:
         )
         + b"u."
     )
-    return PickledValue(PREFIX + base64.b64encode(body).decode())
+    return PickledValue(pickles.PREFIX + base64.b64encode(body).decode())
 
 
 def _pickled(value: Any, depth: int) -> bytes:

@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
+from decoders import pickles
 from decoders.brief import brief
 from decoders.envelope import Envelope, read_envelope
 from decoders.errors import DecodeError
 from decoders.events import META_NODE, META_SIGNAL, read_value
 from decoders.json_text import read_json
-from decoders.pickled import PREFIX
-from decoders.pickles.heads import head as pickle_head
 from decoders.remote_errors import call_text, read_error
 from decoders.text import safe, safe_bytes
 from decoders.tree import counted
@@ -128,8 +127,8 @@ def _equals(value: Any, room: int) -> str:
 
 
 def _value(value: Any, room: int) -> str:
-    if isinstance(value, str) and value.startswith(PREFIX):
-        return pickle_head(value, limit=max(room, 40))
+    if isinstance(value, str) and value.startswith(pickles.PREFIX):
+        return pickles.head(value, limit=max(room, 40))
     return brief(value, max(room, 40))
 
 
@@ -158,7 +157,7 @@ def _large(payload: bytes, envelope: Envelope) -> str:
         return f"{len(payload):,} bytes"
     start += len(_VALUE)
     if envelope.type == "error" and head.startswith(b'"pck__', start):
-        return safe(pickle_head(payload[start + 1 : start + _FIRST_PICKLE], limit=LIMIT, whole=False), LIMIT)
+        return safe(pickles.head(payload[start + 1 : start + _FIRST_PICKLE], limit=LIMIT, whole=False), LIMIT)
     if envelope.type != "event" or not head.startswith(b"[{", start):
         return safe_bytes(head[start : start + LIMIT + 1], LIMIT)
     stop = head.find(_VALUE, start)
@@ -180,8 +179,8 @@ def _large_pickle(payload: bytes, start: int) -> str:
     """Return what a pickle in a JSON string is that begins at `start`."""
     end = payload.find(b'"', start)
     if end < 0:
-        return pickle_head(payload[start : start + _FIRST_PICKLE], whole=False)
-    return pickle_head(payload[start:end])
+        return pickles.head(payload[start : start + _FIRST_PICKLE], whole=False)
+    return pickles.head(payload[start:end])
 
 
 def _foreign(frames: Sequence[bytes]) -> str:
