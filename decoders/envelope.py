@@ -14,6 +14,7 @@ import msgspec
 
 from decoders.epochs import MAX_ROOT, Epoch
 from decoders.errors import DecodeError
+from decoders.json_text import read_json
 
 WHOLE = 1024
 """Payloads up to this many bytes are read whole; of larger ones the head."""
@@ -23,9 +24,12 @@ MAX_SEARCH = 8 << 20
 
 _HEAD = 2048  # how far the header may reach in a large payload
 _VALUE = b',"value":'
+_EPOCH_ENDED = b'{"type":"epoch_ended"'
 _EVENT = b"[{"
 _PROCESS = b'{"epoch":'
 _INPUT = b',"input":'
+_KEYS = {"type", "node_id", "timestamp", "value"}
+_LENIENT = 1 << 16
 _CUT_OFF = "cut off: the JSON object has no end"
 _MAX_NS = 2**63 - 1
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,7 +92,7 @@ def read_envelope(frames: Sequence[bytes]) -> Envelope:
         except TypeError:  # without a time zone
             since = timestamp.replace(tzinfo=UTC) - _1970
         time_ns = (since.days * 86400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
-        if time_ns > _MAX_NS:
+        if not -_MAX_NS < time_ns < _MAX_NS:
             return _search(payload)
     epoch: Any = None
     value = header.value
@@ -97,6 +101,8 @@ def read_envelope(frames: Sequence[bytes]) -> Envelope:
             first = value[0]
             if type(first) is _WithEpoch:
                 epoch = first.epoch
+                if epoch is None and len(payload) > WHOLE:  # it may stand behind a large value
+                    return _search(payload)
     elif kind == "process":
         if type(value) is _WithEpoch:
             epoch = value.epoch
@@ -113,7 +119,7 @@ def read_envelope(frames: Sequence[bytes]) -> Envelope:
 def _head(payload: bytes) -> bytes:
     """Return the start of a large payload as JSON of its own, b"" if not in noob's key order."""
     value = payload.find(_VALUE, 0, _HEAD)
-    if value < 0:
+    if value < 0 or payload.startswith(_EPOCH_ENDED):
         return b""
     start = value + len(_VALUE)
     if payload.startswith(_EVENT, start):
@@ -147,9 +153,8 @@ def _search(payload: bytes) -> Envelope:
         return Envelope("", "", problem="JSON, but not an object")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         problems.append(f"not JSON: {error}" if not isinstance(error, RecursionError) else "nested too deep")
-        try:  # a header before a value that can't be read is still a header
-            fields = _decode_fields(_head(payload))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        fields = _salvaged(payload)
+        if not fields:
             return Envelope("", "", problem=problems[0])
     kind = _text("type", fields, problems)
     node_id = _text("node_id", fields, problems)
@@ -181,6 +186,17 @@ def _search(payload: bytes) -> Envelope:
     if wire is None or isinstance(wire, str):
         return Envelope(kind, node_id, time_ns, problem=problem)
     return _nested(kind, node_id, time_ns, wire, problem)
+
+
+def _salvaged(payload: bytes) -> dict[str, msgspec.Raw]:
+    """Return the fields of a payload that is not quite JSON: a broken value after its header, say."""
+    try:
+        return _decode_fields(_head(payload))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        fields = read_json(payload)[0] if len(payload) <= _LENIENT else None
+    if not isinstance(fields, dict):
+        return {}
+    return {key: msgspec.Raw(json.dumps(fields[key], default=str).encode()) for key in _KEYS & fields.keys()}
 
 
 def _text(key: str, fields: dict[str, msgspec.Raw], problems: list[str]) -> str | None:
