@@ -4,6 +4,7 @@ Narrow screens lose columns rather than get cut: the number goes first, then siz
 has an ASCII mark of its own, so that nothing is said by colour alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,15 +61,16 @@ def type_text(type: str) -> str:
     return f"{MARKS.get(type, '~')} {text.safe(type, 24) or 'raw'}"
 
 
-def lay_out(width: int, count: int) -> list[Column]:
-    """Choose the columns for a list `width` cells wide with `count` messages in all."""
+def lay_out(width: int, count: int, names: Sequence[str] = ()) -> list[Column]:
+    """Choose the columns for a list `width` cells wide, with `count` messages in all and these node names."""
     number = max(5, len(f"{max(0, count - 1):,}"))
-    names = 10 if width < 90 else 13
+    longest = max((len(name) for name in names[:64]), default=7)
+    sender = min(max(7, longest), 9 if width < 90 else 14)
     columns = [
         Column("time", "time", 12),
         Column("type", "type", 13 if width >= 76 else 10),
-        Column("from", "from", names - 2, right=True),
-        Column("to", "to", names if width < 110 else names + 4),
+        Column("from", "from", sender, right=True),
+        Column("to", "to", min(sender + 6, 12 if width < 90 else 20)),
     ]
     if width >= 70:
         columns.append(Column("epoch", "epoch", 6, right=True))
@@ -76,7 +78,7 @@ def lay_out(width: int, count: int) -> list[Column]:
         columns.append(Column("size", "size", 5, right=True))
     if width >= 84:
         columns.insert(0, Column("number", "#", number, right=True))
-    used = sum(column.width + 1 for column in columns) + 3
+    used = sum(column.width + 1 for column in columns) + 5
     columns.append(Column("summary", "summary", max(0, width - used)))
     return columns
 

@@ -27,7 +27,7 @@ class Key:
     """One thing a key does.
 
     `keys` are separated by commas, `action` is Textual's action, `label` the footer's word, `help` a sentence
-    for the help page; `footer` shows it at the bottom of the screen.
+    for the help page; `footer` ranks it among the keys at the bottom of the screen (0: not there).
     """
 
     id: str
@@ -36,11 +36,11 @@ class Key:
     label: str
     help: str
     area: str
-    footer: bool = False
+    footer: int = 0
 
 
 def _area(
-    area: str, *rows: tuple[str, str, str, str, str] | tuple[str, str, str, str, str, bool]
+    area: str, *rows: tuple[str, str, str, str, str] | tuple[str, str, str, str, str, int]
 ) -> list[Key]:
     return [Key(*row[:5], area, *row[5:]) for row in rows]
 
@@ -52,8 +52,8 @@ KEYS: tuple[Key, ...] = (
         ("screen.nodes", "2", "screen('nodes')", "Nodes", "the nodes, their sockets and who listens to whom"),
         ("screen.epochs", "3", "screen('epochs')", "Epochs", "the epochs, and what each waits for"),
         ("screen.log", "4", "screen('log')", "Log", "connections, losses, and what the program printed"),
-        ("help", "?", "help", "Help", "all keys", True),
-        ("palette", ":,ctrl+p", "command_palette", "Commands", "find a command by its name", True),
+        ("help", "?", "help", "Help", "all keys", 1),
+        ("palette", ":,ctrl+p", "command_palette", "Commands", "find a command by its name", 7),
         ("open", "O", "open_file", "Open", "open another recording"),
         ("quit", "q,ctrl+q", "leave", "Quit", "quit"),
     ),
@@ -77,8 +77,8 @@ KEYS: tuple[Key, ...] = (
     ),
     *_area(
         "Display",
-        ("follow", "F", "follow", "Follow", "follow the newest message", True),
-        ("pause", "p", "pause", "Pause", "stop the display; recording goes on", True),
+        ("follow", "F", "follow", "Follow", "follow the newest message", 4),
+        ("pause", "p", "pause", "Pause", "stop the display; recording goes on", 5),
         ("times", "T", "times", "Times", "times as clock, since the message before, since the start"),
         ("side", "s", "side", "Side panel", "the side panel: filter by node and type"),
         ("tab.next", "d", "tab(1)", "Next view", "the detail's next view: decoded, JSON, frames, deliveries"),
@@ -88,7 +88,7 @@ KEYS: tuple[Key, ...] = (
     ),
     *_area(
         "Filter",
-        ("filter", "f", "filter", "Filter", "edit the filter; it works while you type", True),
+        ("filter", "f", "filter", "Filter", "edit the filter; it works while you type", 2),
         ("filter.in", "+", "by_cell('in')", "Filter in", "only what has this cell's value"),
         ("filter.out", "-", "by_cell('out')", "Filter out", "all but what has this cell's value"),
         ("filter.drop", "backspace", "drop_term", "Drop", "drop the filter's last term"),
@@ -119,10 +119,10 @@ KEYS: tuple[Key, ...] = (
     ),
     *_area(
         "Search",
-        ("search", "/", "search", "Search", "search the shown messages, payloads too", True),
+        ("search", "/", "search", "Search", "search the shown messages, payloads too", 3),
         ("search.next", "n", "find(1)", "Next", "next match"),
         ("search.back", "N", "find(-1)", "Match before", "match before"),
-        ("error.next", "e", "error(1)", "Error", "next error", True),
+        ("error.next", "e", "error(1)", "Error", "next error", 6),
         ("error.back", "E", "error(-1)", "Error before", "error before"),
     ),
     *_area(
@@ -136,6 +136,7 @@ KEYS: tuple[Key, ...] = (
     *_area(
         "Messages",
         ("related", "o", "related", "Related", "jump to a related message: what caused it, what it caused"),
+        ("decoder", "i", "decode_as", "Decode as", "decode with another decoder"),
         ("copy", "c", "copy", "Copy", "copy the cell, line or payload under the cursor"),
         ("copy.message", "C", "copy_message", "Copy all", "copy the message's payload"),
         ("export", "x", "export", "Export", "export the message to a file"),
@@ -153,7 +154,7 @@ BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
 def bindings(*ids: str) -> list[BindingType]:
     """Make Textual's bindings for these ids."""
     return [
-        Binding(key.keys, key.action, key.label, show=key.footer, id=key.id, tooltip=key.help)
+        Binding(key.keys, key.action, key.label, show=key.footer > 0, id=key.id, tooltip=key.help)
         for key in (BY_ID[id] for id in ids)
     ]
 

@@ -21,11 +21,15 @@ COMMAND = "command"
 
 @dataclass(frozen=True)
 class Stuck:
-    """An open epoch that is late: the nodes it waits for, and how long it has run (ns)."""
+    """An open epoch that is late: the nodes it waits for, and how long it has run (ns).
+
+    `over` says that the recording has ended, so that nothing can come any more.
+    """
 
     epoch: int
     nodes: tuple[str, ...]
     since_ns: int
+    over: bool = False
 
 
 def begun_ns(session: Session, index: int) -> int:
@@ -74,8 +78,12 @@ def usual_ns(session: Session) -> int:
     return int(np.median(spans)) if spans else 0
 
 
-def stuck(session: Session, now_ns: int) -> Stuck | None:
-    """Find the oldest epoch that is late at a time; None if all goes well."""
+def stuck(session: Session, now_ns: int, *, over: bool = False) -> Stuck | None:
+    """Find the oldest epoch that is late at a time; None if all goes well.
+
+    In a recording that is `over`, any epoch that was asked for and did not end counts; in free run the last
+    ones are always cut short.
+    """
     epochs = session.epochs
     first = max(0, len(epochs) - LOOKED_AT)
     open_epochs = np.flatnonzero(epochs.ended_ns[first:] == 0) + first
@@ -84,6 +92,6 @@ def stuck(session: Session, now_ns: int) -> Stuck | None:
     limit = max(PATIENCE_NS, USUAL_FACTOR * usual_ns(session))
     for index in open_epochs.tolist():
         begun = begun_ns(session, index)
-        if begun and now_ns - begun > limit:
-            return Stuck(int(epochs.number[index]), waits_for(session, index), now_ns - begun)
+        if begun and (epochs.asked_ns[index] if over else now_ns - begun > limit):
+            return Stuck(int(epochs.number[index]), waits_for(session, index), now_ns - begun, over)
     return None

@@ -20,6 +20,7 @@ class RecordingScreen(Screen[Any]):
     """One of the four screens over a recording."""
 
     AUTO_FOCUS = None
+    name_in_bar = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (TALL, "-tall")]  # noqa: RUF012
 
@@ -31,7 +32,7 @@ class RecordingScreen(Screen[Any]):
         super().__init__()
         self.viewer = viewer
         self.status = StatusLine(viewer)
-        self.key_bar = KeyBar()
+        self.key_bar = KeyBar(self.name_in_bar)
 
     @property
     def owner(self) -> "TubetapApp":

@@ -109,6 +109,8 @@ class EpochsHeading(Line):
 class EpochsScreen(RecordingScreen):
     """The epochs."""
 
+    name_in_bar = "epochs"
+
     BINDINGS = bindings("follow", "back")
 
     def __init__(self, viewer: Viewer) -> None:

@@ -63,6 +63,8 @@ class LogList(Lines):
 class LogScreen(RecordingScreen):
     """The log."""
 
+    name_in_bar = "log"
+
     BINDINGS = bindings("follow", "back", "search", "search.next", "search.back", "copy")
 
     def __init__(self, viewer: Viewer) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders import registry
 from recordings.errors import RecordingError
 from recordings.rows import Flag
 from tui import export, text
@@ -129,6 +130,17 @@ class MessageActions:
                 self._screen.jump(found[choice][0])
 
         self._app.push_screen(Choose("Related messages", lines), go)
+
+    def action_decode_as(self) -> None:
+        """Choose the decoder."""
+        names = registry.decoders()
+        lines: list[list[Cell]] = [[("the one that fits best", "")], *([(text.safe(name, 40), "")] for name in names)]
+
+        def use(choice: int | None) -> None:
+            if choice is not None:
+                self._screen.detail.decode_as(names[choice - 1] if choice else None)
+
+        self._app.push_screen(Choose("Decode as", lines), use)
 
     # Marks
 

@@ -30,6 +30,8 @@ REST_FOLLOWING_S = 0.5
 class MessagesScreen(MessageActions, RecordingScreen):
     """The list of messages and all that hangs on it."""
 
+    name_in_bar = "messages"
+
     BINDINGS = bindings(
         "pane",
         "pane.back",
@@ -56,6 +58,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
         "mark.back",
         "comment",
         "related",
+        "decoder",
         "copy",
         "copy.message",
         "export",
@@ -99,6 +102,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Start in the list."""
         super().on_mount()
         self.messages.focus()
+        self._rest()
 
     # Ticks
 

@@ -133,6 +133,8 @@ class NodeFacts(Lines, can_focus=True):
 class NodesScreen(RecordingScreen):
     """The nodes."""
 
+    name_in_bar = "nodes"
+
     BINDINGS = bindings("back", "pane", "pane.back")
 
     def __init__(self, viewer: Viewer) -> None:

@@ -32,8 +32,8 @@ class DeliveriesView(Lines):
         self.repaint()
 
     def line_count(self) -> int:
-        """One line a receiver."""
-        return len(self._outcomes)
+        """A heading, and one line a receiver."""
+        return len(self._outcomes) + 1 if self._outcomes else 0
 
     def empty_text(self) -> Sequence[str]:
         """Say that there is no one."""
@@ -41,7 +41,9 @@ class DeliveriesView(Lines):
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write who, what, when and on which connection."""
-        outcome = self._outcomes[index]
+        if not index:
+            return ((f"{'receiver':18}{'copy':18}{'after':>11}  {'seen':16}how", "head"),)
+        outcome = self._outcomes[index - 1]
         word, style = WORDS[outcome.state]
         delay = f"+{text.duration(outcome.delay_ns)}" if outcome.delay_ns is not None else ""
         when = text.clock(outcome.time_ns, 6) if outcome.time_ns is not None else ""

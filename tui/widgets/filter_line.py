@@ -27,6 +27,7 @@ PAYLOAD_REST_S = 0.25
 """A filter that must read payloads is started after so long without a key."""
 OFFERS_REST_S = 0.05
 OFFERS_SHOWN = 8
+PLACEHOLDER = "f: type:event,error  node:b  size>1k  epoch:12  a word"
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class FilterLine(Widget):
         super().__init__()
         self.viewer = viewer
         self.saved = saved
-        self.input = FilterInput(viewer.filter_text, select_on_focus=False)
+        self.input = FilterInput(viewer.filter_text, placeholder=PLACEHOLDER, select_on_focus=False)
         self.offers = Offers()
         self.fault = Fault(viewer)
         self.count = Count(viewer)

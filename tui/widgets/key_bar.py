@@ -1,13 +1,17 @@
-"""The line at the bottom: the few keys one needs most here, as they are bound now."""
+"""The line at the bottom: the few keys one needs most here, as they are bound now, and the four screens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual import events
+from textual.binding import ActiveBinding
 
-from tui.keys import KEYS
+from tui.keys import BY_ID, KEYS
 from tui.widgets.lines import Cell, Line
 
 AT_MOST = 7
+BY_RANK = sorted((key for key in KEYS if key.footer), key=lambda key: key.footer)
+SCREENS = {BY_ID[id].label: id.partition(".")[2] for id in BY_ID if id.startswith("screen.")}
+"""The screens' labels and names."""
 
 
 class KeyBar(Line):
@@ -15,30 +19,48 @@ class KeyBar(Line):
 
     DEFAULT_CSS = "KeyBar { background: $panel; }"
 
-    def __init__(self) -> None:
+    def __init__(self, here: str) -> None:
         super().__init__()
+        self.here = here
         self._places: list[tuple[int, int, str]] = []
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write as many keys as fit."""
-        order = {key.id: place for place, key in enumerate(KEYS)}
-        shown = {
-            active.binding.id: active
-            for active in self.screen.active_bindings.values()
-            if active.binding.show and active.binding.id in order and active.enabled
-        }
+        active: dict[str, ActiveBinding] = {}
+        for found in self.screen.active_bindings.values():
+            active.setdefault(found.binding.id or "", found)
+        self._places = []
+        right = self._screens(active)
+        room = self.text_width - sum(len(content) for content, _ in right)
         cells: list[Cell] = [(" ", "")]
         left = 1
-        self._places = []
-        entries = sorted(shown.values(), key=lambda active: order[active.binding.id or ""])
-        for active in entries[:AT_MOST]:
-            key = self.app.get_key_display(active.binding)
-            width = len(key) + 1 + len(active.binding.description)
-            if left + width > self.text_width:
+        entries = [active[key.id].binding for key in BY_RANK if key.id in active]
+        for binding in entries[:AT_MOST]:
+            key = self.app.get_key_display(binding)
+            width = len(key) + 1 + len(binding.description)
+            if left + width > room:
                 break
-            cells += [(key, "bold"), (f" {active.binding.description}   ", "dim")]
-            self._places.append((left, left + width, active.binding.action))
-            left += width + 3
+            cells += [(key, "bold"), (f" {binding.description}  ", "dim")]
+            self._places.append((left, left + width, binding.action))
+            left += width + 2
+        padding = self.text_width - left - (self.text_width - room)
+        at = left + padding
+        for content, _ in right:
+            if name := content.strip("[ ]"):
+                self._places.append((at, at + len(content), f"app.screen('{SCREENS.get(name[2:], '')}')"))
+            at += len(content)
+        return [*cells, (" " * padding, ""), *right]
+
+    def _screens(self, active: Mapping[str, ActiveBinding]) -> list[Cell]:
+        """Name the screens, the current one in brackets."""
+        cells: list[Cell] = []
+        for label, name in SCREENS.items():
+            found = active.get(f"screen.{name}")
+            if found is None:
+                return []
+            word = f"{self.app.get_key_display(found.binding)} {label}"
+            here = name == self.here
+            cells.append((f"[{word}]" if here else f" {word} ", "bold" if here else "dim"))
         return cells
 
     async def on_click(self, event: events.Click) -> None:  # type: ignore[override]

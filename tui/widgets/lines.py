@@ -46,6 +46,10 @@ STYLES = (
 )
 """The names of the styles a cell may have."""
 
+FAINT = ("dim", "head", "status")
+"""Styles that are the text colour, nearer to the background."""
+FAINTNESS = 0.62
+
 
 class Lines(Widget, can_focus=True):
     """A list of lines with a cursor.
@@ -59,10 +63,9 @@ class Lines(Widget, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
 
     DEFAULT_CSS = """
-    Lines { height: 1fr; background: $background; color: $foreground; }
-    Lines > .lines--dim { color: $text-muted; }
+    Lines { width: 1fr; height: 1fr; background: $background; color: $foreground; }
     Lines > .lines--bold { text-style: bold; }
-    Lines > .lines--head { color: $text-muted; text-style: bold; }
+    Lines > .lines--head { text-style: bold; }
     Lines > .lines--key { color: $text-primary; }
     Lines > .lines--string { color: $text-success; }
     Lines > .lines--number { color: $text-accent; }
@@ -72,7 +75,6 @@ class Lines(Widget, can_focus=True):
     Lines > .lines--error { color: $text-error; text-style: bold; }
     Lines > .lines--event { color: $text-primary; }
     Lines > .lines--process { color: $text-accent; }
-    Lines > .lines--status { color: $text-muted; }
     Lines > .lines--match { background: $warning; color: $background; text-style: bold; }
     Lines > .lines--cell { text-style: reverse; }
     Lines > .lines--cursor { background: $surface; }
@@ -176,6 +178,10 @@ class Lines(Widget, can_focus=True):
         return style
 
     def _component(self, name: str) -> Style:
+        if name in FAINT and not self.app.native_ansi_color:
+            _, _, background, foreground = self.colors
+            faint = Style(color=background.blend(foreground, FAINTNESS).rich_color)
+            return faint + self.get_component_rich_style(f"lines--{name}", partial=True)
         return self.get_component_rich_style(f"lines--{name}", partial=True)
 
     def render_line(self, y: int) -> Strip:

@@ -8,9 +8,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from decoders.summary import summarize
 from textual import events
 
+from decoders.summary import summarize
 from recordings.errors import RecordingError
 from recordings.rows import Row
 from tui import text
@@ -80,7 +80,7 @@ class MessageList(Lines):
             if here and self.has_focus and place == self.column:
                 name = f"{name} cell".strip()
             cells.append((text.fit(content, column.width, right=column.right), name))
-            cells.append((">" if column.name == "from" else " ", "dim" if column.name == "from" else ""))
+            cells.append(gap_after(column))
         return cells
 
     def _cell(self, column: Column, index: int, row: Row, style: str) -> Cell:
@@ -126,7 +126,7 @@ class MessageList(Lines):
             return f"unreadable: {text.safe(str(error), 100)}"
 
     def _layout(self) -> None:
-        columns = lay_out(self.text_width, len(self.viewer.rows))
+        columns = lay_out(self.text_width, len(self.viewer.rows), self.viewer.rows.names)
         if columns != self.columns:
             name = self.column_name
             self.columns = columns
@@ -229,10 +229,11 @@ class MessageList(Lines):
         """Go to the cell that was clicked."""
         left = 3
         for place, column in enumerate(self.columns):
-            if left <= x < left + column.width + 1:
+            gap = len(gap_after(column)[0])
+            if left <= x < left + column.width + gap:
                 self.column = place
                 self.repaint_line(index)
-            left += column.width + 1
+            left += column.width + gap
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the columns anew."""
@@ -255,5 +256,10 @@ class ListHeading(Line):
             if column.name == "time" and self.messages.viewer.times != "clock":
                 heading = {"delta": "since before", "start": "since start"}[self.messages.viewer.times]
             cells.append((text.fit(heading, column.width, right=column.right), "head"))
-            cells.append((">" if column.name == "from" else " ", "dim" if column.name == "from" else ""))
+            cells.append(gap_after(column))
         return cells
+
+
+def gap_after(column: Column) -> Cell:
+    """Give what stands between a column and the next: an arrow between sender and receivers."""
+    return (" > ", "dim") if column.name == "from" else (" ", "")

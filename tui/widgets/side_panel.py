@@ -37,8 +37,7 @@ class SidePanel(Lines):
     """
 
     DEFAULT_CSS = """
-    SidePanel { width: 30; border-left: solid $panel; }
-    SidePanel:focus { border-left: solid $primary; }
+    SidePanel { width: 30; padding-left: 1; }
     """
 
     BINDINGS = bindings("panel.toggle", "panel.only", "panel.all_but")

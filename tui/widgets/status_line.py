@@ -38,9 +38,7 @@ class StatusLine(Line):
         parts: list[tuple[int, list[Cell]]] = [(0, self._state())]
         if viewer.read_problem:
             parts.append((1, [(text.safe(viewer.read_problem, 60), "error")]))
-        if (late := stuck(viewer.session, viewer.now_ns())) is not None:
-            nodes = ", ".join(text.safe(name, 30) for name in late.nodes) or "its end"
-            waits = f"epoch {late.epoch} waits for {nodes}, {text.duration(late.since_ns)}"
+        if waits := self._waits():
             parts.append((1, [(waits, "warning")]))
         parts.append((5, [(self._runner(), "")]))
         parts.append((4, [(self._node_states(), "")]))
@@ -51,6 +49,17 @@ class StatusLine(Line):
         if lag := self._lag():
             parts.append((2, [(lag, "warning")]))
         return [(rank, cells) for rank, cells in parts if any(content for content, _ in cells)]
+
+    def _waits(self) -> str:
+        viewer = self.viewer
+        growing = viewer.recording.state == "growing"
+        late = stuck(viewer.session, viewer.now_ns(), over=not growing)
+        if late is None:
+            return ""
+        nodes = ", ".join(text.safe(name, 30) for name in late.nodes) or "its end"
+        if late.over:
+            return f"epoch {late.epoch} did not end, waiting for {nodes}"
+        return f"epoch {late.epoch} waits for {nodes}, {text.duration(late.since_ns)}"
 
     def _state(self) -> list[Cell]:
         viewer = self.viewer
