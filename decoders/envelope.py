@@ -23,6 +23,7 @@ MAX_SEARCH = 8 << 20
 """The largest payload in bytes that is searched for header fields which are not in noob's order."""
 
 _HEAD = 2048  # how far the header may reach in a large payload
+_EVENT_HEAD = 320  # how far the header and the first event's own one reach in nearly all of them
 _VALUE = b',"value":'
 _EPOCH_ENDED = b'{"type":"epoch_ended"'
 _EVENT = b"[{"
@@ -80,9 +81,16 @@ def read_envelope(frames: Sequence[bytes]) -> Envelope:
         return Envelope("", "", problem="a message without frames")
     payload = frames[-1]
     try:
-        header = _decode_header(payload if len(payload) <= WHOLE else _head(payload))
+        if len(payload) > WHOLE:
+            stop = payload.rfind(_VALUE, 0, _EVENT_HEAD)
+            header = _decode_header(payload[:stop] + b"}]}" if stop > 0 else b"")
+        else:
+            header = _decode_header(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _search(payload)
+        try:  # no event, or one whose head is not where it is nearly always
+            header = _decode_header(_head(payload))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return _search(payload)
     kind = header.type
     time_ns = None
     timestamp = header.timestamp
