@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing typing would double what the agent adds to a start
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from typing import Any
 
 CONTROL = "TUBETAP_CONTROL"
 """Environment variable: the path of the relay's control socket."""

@@ -1,0 +1,175 @@
+"""The agent inside the target: what it changes, what it leaves alone, and that it never gets in the way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy.agent import _tubetap_agent
+from proxy.interpose import environment
+from tests.support_proxy import PROGRAMS, Place, load
+
+ECHO = str(PROGRAMS / "ipc_echo.py")
+AGENT = Path(_tubetap_agent.__file__).parent
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place.make(tmp_path)
+
+
+def interposed(place: Place, what: str, address: str) -> dict[str, object]:
+    """Run the small program under tubetap and return what it found."""
+    done = place.tap([sys.executable, ECHO, what, address])
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_the_program_sees_its_own_address(place: Place) -> None:
+    address = f"ipc://{place.root}/noob/socket"
+    found = interposed(place, "talk", address)
+    assert found == {
+        "identity": "dealer",
+        "answer": "answer to question",
+        "last_endpoint": address,
+        "names": ["socket", "socket.tap"],
+        "context_manager": True,
+        "sys_path": [],
+    }
+    assert os.listdir(place.root / "noob") == ["socket"]  # as zmq itself leaves it
+    with load(place.recording) as recording:
+        assert [recording.frames(row) for row in range(2)] == [(b"question",), (b"answer to question",)]
+        (endpoint,) = recording.session.endpoints.values()
+        assert (endpoint.address, endpoint.socket_type) == (address, "ROUTER")
+        assert ECHO in endpoint.command_line
+
+
+@pytest.mark.parametrize("what", ["async", "again", "unbind"])
+def test_other_ways_to_bind(place: Place, what: str) -> None:
+    found = interposed(place, what, f"ipc://{place.root}/noob/socket")
+    assert "hello" in str(found) or found["answer"] == "answer to question"
+    assert not place.leftovers()
+    with load(place.recording) as recording:
+        assert len(recording.rows) == {"async": 1, "again": 4, "unbind": 2}[what]
+
+
+def test_a_relative_address(place: Place) -> None:
+    done = place.tap([sys.executable, ECHO, "talk", "ipc://here"], cwd=place.root / "noob")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["last_endpoint"] == "ipc://here"
+    with load(place.recording) as recording:
+        assert [e.address for e in recording.session.endpoints.values()] == [f"ipc://{place.root}/noob/here"]
+
+
+def test_an_address_that_zmq_chooses_and_removes(place: Place) -> None:
+    done = place.tap([sys.executable, ECHO, "talk", "ipc://*"], cwd=place.root / "noob")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["answer"] == "answer to question"
+    with load(place.recording) as recording:
+        assert len(recording.rows) == 2
+    assert [path for path in place.root.rglob("*") if path.is_socket()] == []
+    assert os.listdir(place.root / "noob") == []
+
+
+@pytest.mark.parametrize(
+    ("what", "address", "said"),
+    [
+        ("random-port", "tcp://127.0.0.1", "tcp://127.0.0.1:"),
+        ("talk", "ipc://@tubetap-test-{}", "ipc://@tubetap-test-"),
+    ],
+)
+def test_what_is_no_socket_file_is_left_alone_and_said_so(
+    place: Place, what: str, address: str, said: str
+) -> None:
+    done = place.tap([sys.executable, ECHO, what, address.format(os.getpid())])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(said) == 1
+    assert "tubetap proxy" in done.stderr
+
+
+def test_a_long_path_has_room_where_the_program_has(place: Place) -> None:
+    folder = place.root / ("d" * (100 - len(str(place.root)) - 1))
+    folder.mkdir()
+    found = interposed(place, "talk", f"ipc://{folder}/socket")
+    assert found["names"] == ["socket", "~0"]
+    assert os.listdir(folder) == ["socket"]
+
+
+def test_a_path_too_long_for_a_second_name_is_said_and_left_alone(place: Place) -> None:
+    folder = place.root / ("d" * (105 - len(str(place.root)) - 1))
+    folder.mkdir()
+    done = place.tap([sys.executable, ECHO, "talk", f"ipc://{folder}/s"])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["names"] == ["s"]
+    assert "107 bytes" in done.stderr
+    assert "NOOB_TMP_DIR" in done.stderr
+
+
+def run_with_agent(
+    place: Place, code: str, env: dict[str, str], *flags: str
+) -> subprocess.CompletedProcess[str]:
+    return place.run([sys.executable, *flags, "-c", code], env=env)
+
+
+def test_an_existing_sitecustomize_is_run_in_its_own_name(place: Place) -> None:
+    folder = place.root / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import sys; sys.existing = __name__; value = 5")
+    env = environment({**place.env, "PYTHONPATH": str(folder)}, place.root / "nobody")
+    done = run_with_agent(
+        place, "import sys, sitecustomize as s; print(sys.existing, s.value, s.__file__)", env
+    )
+    assert done.stdout.split() == ["sitecustomize", "5", str(folder / "sitecustomize.py")]
+    assert done.stderr == ""
+
+
+def test_an_existing_sitecustomize_that_fails_fails_as_ever(place: Place) -> None:
+    folder = place.root / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("import nothing_of_that_name")
+    plain = run_with_agent(place, "print(1)", {"PYTHONPATH": str(folder)})
+    env = environment({**place.env, "PYTHONPATH": str(folder)}, place.root / "nobody")
+    assert run_with_agent(place, "print(1)", env).stderr == plain.stderr != ""
+
+
+def test_without_tubetap_nothing_happens(place: Place) -> None:
+    """Nobody listens at the control socket: the program runs as ever, and its sockets are its own."""
+    env = environment(place.env, place.root / "tmp" / "nobody")
+    done = place.run([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"], env=env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["names"] == ["socket"]
+    assert done.stderr == ""
+
+
+def test_a_start_imports_neither_zmq_nor_anything_slow(place: Place) -> None:
+    env = environment(place.env, place.root / "tmp" / "nobody")
+    names = "import sys; print(*sorted(sys.modules))"
+    plain = set(run_with_agent(place, names, {}).stdout.split())
+    ours = set(run_with_agent(place, names, env).stdout.split())
+    assert ours - plain == {"_tubetap_agent", "sitecustomize", "__future__"}
+
+
+def test_the_loader_of_zmq_is_its_own_again(place: Place) -> None:
+    env = environment(place.env, place.root / "tmp" / "nobody")
+    code = (
+        "import zmq.sugar.socket as s, sys, inspect; finders = [type(f).__name__ for f in sys.meta_path];"
+        "print(type(s.__loader__).__name__, s.Socket.bind.__name__, 'Socket' in inspect.getsource(s),"
+        " '_Finder' in finders)"
+    )
+    done = run_with_agent(place, code, env)
+    assert done.stdout.split() == ["SourceFileLoader", "bind", "True", "False"], done.stderr
+
+
+def test_the_agent_parses_on_the_oldest_python_it_is_for() -> None:
+    import ast
+
+    ast.parse((AGENT / "_tubetap_agent.py").read_text(), feature_version=(3, 8))
+    # The file that every interpreter runs must not fail even where the agent is not for it.
+    source = (AGENT / "sitecustomize.py").read_text()
+    assert "f'" not in source
+    assert 'f"' not in source
+    assert "->" not in source
