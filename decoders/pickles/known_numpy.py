@@ -87,8 +87,9 @@ def _fields(names: Collection, fields: Mapping, depth: int) -> list[tuple[str, D
 def _unit(metadata: Value) -> str:
     """Return the unit of a time type, which numpy keeps as ({...}, (unit, count, denominator, events))."""
     match metadata:
-        case Collection(items=[_, Collection(items=[bytes() | str() as unit, int() as count, *_])]):
-            name = unit.decode("latin-1") if isinstance(unit, bytes) else unit
+        case Collection(items=[_, Collection(items=[unit, int() as count, *_])]):
+            buffer = bytes_of(unit)
+            name = buffer.read(0, 20).decode("latin-1") if buffer is not None else ""
             return f"{count}{name}" if count != 1 else name
     return ""
 

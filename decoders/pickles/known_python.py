@@ -170,10 +170,12 @@ def _complex(call: Call) -> Look | None:
 
 
 def _set(call: Call) -> Look | None:
-    items = items_of(call.args[0], "list") if len(call.args) == 1 else []
+    if len(call.args) > 1 or not all(isinstance(arg, Collection) for arg in call.args):
+        return None
+    items = items_of(call.args[0], "list") if call.args else []
     name = path_of(call.function).rsplit(".", 1)[-1]
     if not items:
-        return Look("array", f"{name}()") if not call.args else None
+        return Look("array", f"{name}()")
     opening, closing = ("{", "}") if name == "set" else ("({", "})")
     return of_items("array", "" if name == "set" else name, (opening, closing), items)
 
@@ -267,7 +269,6 @@ KNOWN: AbstractMapping[str, Recogniser] = {
     "builtins.set": _set,
     "builtins.frozenset": _set,
     "builtins.range": _range,
-    "builtins.xrange": _range,
     "builtins.type": _type_of,
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": _default,

@@ -17,6 +17,7 @@ _EXCEPTIONS = frozenset(
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 )
+_BUILTIN_CLASSES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type))
 _EXCEPTION_ENDINGS = ("Error", "Exception", "Warning", "Interrupt", "ExceptionGroup")
 _LOUD_MODULES = re.compile(
     r"(asyncio|code|codeop|ctypes|ftplib|http|importlib|marshal|multiprocessing|nt|os|pickle|posix|pty|runpy|shelve"
@@ -52,7 +53,7 @@ def name_of(call: Call) -> str:
     module, _, name = path.rpartition(".")
     if _LOUD_MODULES.match(module):
         return path
-    return name if _is_class(call) or (module == "builtins" and name[:1].isupper()) else path
+    return name if _is_class(call) else path
 
 
 def called(function: Value, depth: int = 3) -> str:
@@ -69,8 +70,10 @@ def called(function: Value, depth: int = 3) -> str:
 
 
 def _is_class(call: Call) -> bool:
-    last = path_of(call.function).rpartition(".")[2]
-    return call.by in ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST") or last[:1].isupper()
+    module, _, name = path_of(call.function).rpartition(".")
+    if call.by in ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST"):
+        return True
+    return name in _BUILTIN_CLASSES if module == "builtins" else name[:1].isupper()
 
 
 def state_fields(state: Value) -> list[Part]:

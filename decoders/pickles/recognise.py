@@ -1,6 +1,7 @@
 """Decides how a value looks: plain values and containers here, known classes by name, others as instances."""
 
 from collections.abc import Mapping as AbstractMapping
+from dataclasses import replace
 
 from decoders.arrays import ArrayView
 from decoders.pickles import known_noob, known_numpy, known_pandas, known_python
@@ -9,6 +10,7 @@ from decoders.pickles.look import (
     Look,
     Part,
     Shown,
+    bytes_of,
     function_path,
     of_array,
     of_items,
@@ -42,6 +44,7 @@ _CONSTANTS = {
     "builtins.Ellipsis": Look("null", "Ellipsis"),
     "builtins.NotImplemented": Look("null", "NotImplemented"),
 }
+_BYTES = ("_codecs.encode", "builtins.bytes", "builtins.bytearray")
 _BRACKETS = {"list": ("[", "]"), "tuple": ("(", ")"), "set": ("{", "}"), "frozenset": ("frozenset({", "})")}
 _LONGEST = 4096  # characters of a string that anyone reads in a title
 
@@ -127,6 +130,9 @@ def _call(value: Call) -> Look:
         return found
     if is_exception(value):
         return exception(value)
+    if path in _BYTES and (data := bytes_of(value)) is not None:
+        shown = _bytes(data.read() if len(data) <= _FEW_BYTES or not isinstance(data, Blob) else data)
+        return replace(shown, title=f"bytearray({shown.title})") if path == "builtins.bytearray" else shown
     if path == "builtins.getattr" and (name := called(value)) and not name.startswith("(…)"):
         return Look("object", name)
     return instance(value)

@@ -27,14 +27,16 @@ class Global(_Symbol):
 
     @property
     def path(self) -> str:
-        """The dotted name, with Python 2's three moved modules renamed."""
-        return f"{_RENAMED.get(self.module, self.module)}.{self.name}"
+        """The dotted name, with the Python 2 names that protocols 0 to 2 keep for builtins translated."""
+        module = _MODULES.get(self.module, self.module)
+        return f"{module}.{_BUILTINS.get(self.name, self.name) if module == 'builtins' else self.name}"
 
     def __repr__(self) -> str:
         return f"<Global {self.path[:200]!r}>"
 
 
-_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
+_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
+_BUILTINS = {"long": "int", "unicode": "str", "xrange": "range"}
 
 
 class Collection(_Symbol):

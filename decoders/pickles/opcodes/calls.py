@@ -133,6 +133,8 @@ def _made_by_copyreg(function: Global, args: list[Value]) -> Call:
     match function.name, args:
         case "_reconstructor", [made, Global(name="object"), None]:
             return Call(made, [], "NEWOBJ")
+        case "_reconstructor", [made, Global(name="tuple"), Collection(kind="tuple", items=items)]:
+            return Call(made, items, "NEWOBJ")
         case "_reconstructor", [made, Global(), state]:
             return Call(made, [state], "NEWOBJ")
         case "__newobj__", [made, *rest]:
