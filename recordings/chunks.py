@@ -121,7 +121,8 @@ def read_heads(data: bytes, offsets: Integers) -> NDArray[np.void]:
     """The heads of the message records that begin at the given offsets, as a table with HEAD_DTYPE's
     columns."""
     table = np.frombuffer(data, dtype=np.uint8)[offsets[:, None] + _HEAD_BYTES]
-    return table.view(HEAD_DTYPE)[:, 0]
+    heads: NDArray[np.void] = table.view(HEAD_DTYPE)[:, 0]
+    return heads
 
 
 def collect_runs(delivered: Mapping[int, list[int]]) -> tuple[Runs, list[bytes]]:

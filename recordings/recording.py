@@ -238,14 +238,16 @@ class Recording:
                 f"{self.path} was recorded by a newer tubetap (format {self.format_version};"
                 f" this one reads up to {FORMAT}): upgrade tubetap to open it"
             )
-        attachments = read_attachments(self._file, self._size) or []
+        attachments = read_attachments(self._file, self._size)
+        if attachments is None:
+            return
+        self.state = "complete"
         parts = [found for found in attachments if found.name == ROW_INDEX]
         if parts and self.format_version:
             self._attachments = attachments
             self._parts = deque(sorted(parts, key=lambda part: part.offset))
             self._part_count = len(parts)
             self._walking = False
-            self.state = "complete"
             self._reserve()
 
     def _reserve(self) -> None:
@@ -284,7 +286,9 @@ class Recording:
 
     def _walk_on(self, deadline: float) -> None:
         """Go on from record to record, as far as the file reaches or the time allows."""
-        live = is_being_written(self._file)
+        live = self.state != "complete" and is_being_written(self._file)
+        if self.state != "complete":
+            self.state = "growing" if live else "cut off"
         self._size = os.fstat(self._file).st_size
         if self._size < self._walk.position:
             self.session.problem(0, f"the file shrank to {self._size:,} bytes while it was read")
@@ -307,10 +311,7 @@ class Recording:
                 return
         if self._ended:
             self.state = "complete"
-        elif live:
-            self.state = "growing"
-        else:
-            self._ended, self.state = True, "cut off"
+        self._ended |= not live
 
     def _chunk(self, found: FoundChunk) -> None:
         if found.offset <= self._chunk_last:

@@ -242,7 +242,10 @@ class Rows:
             joined = np.zeros(int(present[-1]) + 1, dtype=np.uint32)
             joined[present] = [self._join(code, connection) for code in present.tolist()]
             receivers[mine] = joined[codes]
-            first[mine] = np.where(first[mine] == NO_CONNECTION, connection, first[mine])
+        # The earliest copy of a message tells its connection; of equal assignments numpy keeps the last.
+        order = np.argsort(times, kind="stable")[::-1]
+        order = order[first[rows[order]] == NO_CONNECTION]
+        first[rows[order]] = connections[order]
         late = rows[times - columns["time_ns"][rows] > LATE_NS]
         flags[late] |= np.uint8(Flag.LATE)
         return rows, connections, times

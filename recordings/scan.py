@@ -77,10 +77,9 @@ def read_chunk(file: int, offset: int) -> ChunkData:
         if opcode == 5:
             messages.append(position)
         elif opcode in (Opcode.CHANNEL, Opcode.SCHEMA) and position + head + length <= end:
-            content = data[position + head : position + head + length]
-            definitions[opcode, int.from_bytes(content[:2], "little")] = data[
-                position : position + head + length
-            ]
+            record = data[position : position + head + length]
+            content = record[head:]
+            definitions[opcode, int.from_bytes(content[:2], "little")] = record
             if opcode == Opcode.CHANNEL:
                 channel = read_channel(content)
                 channels[channel.id] = MessageChannel.of(channel)

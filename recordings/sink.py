@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
@@ -182,6 +183,7 @@ def _create(path: Path, *, force: bool) -> int:
         raise RecordingError(f"can't create {path}: {error.strerror}") from None
 
 
+@cache
 def _version() -> str:
     try:
         return version("tubetap")
