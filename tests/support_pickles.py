@@ -211,7 +211,7 @@ if np is not None:
                 "ndarray (1,) [('x', '<i4'), ('y', '<f8')] [(1, 2.5)]",
             ),
             "objects": Case(lambda: np.array([1, "x", None], object), "ndarray (3,) object [1, 'x', None]"),
-            "matrix": Case(lambda: np.asmatrix(np.eye(2)), "matrix (2, 2) float64"),
+            "matrix": Case(lambda: np.eye(2).view(np.matrix), "matrix (2, 2) float64"),
             "masked": Case(lambda: np.ma.array([1, 2], mask=[0, 1], dtype="<i8"), "MaskedArray (2,) int64"),
             "scalars": Case(
                 lambda: [np.float32(1.5), np.int64(-3), np.datetime64("2024-01-02")],

@@ -41,7 +41,9 @@ def _picked_out(text: str | bytes, offset: int) -> bytes:
     beginning = text[offset : offset + _HEAD]
     data = beginning.encode("ascii", "replace") if isinstance(beginning, str) else bytes(beginning)
     characters = _OTHERS.sub(b"", data)
-    return binascii.a2b_base64(characters[: len(characters) // 4 * 4])
+    whole = characters[: len(characters) // 4 * 4]
+    rest = characters[len(whole) :]
+    return binascii.a2b_base64(whole + (rest + b"==")[:4] if len(rest) > 1 else whole)
 
 
 _OTHERS = re.compile(rb"[^A-Za-z0-9+/]+")
