@@ -13,6 +13,12 @@ __all__ = ["attachments", "environment", "program_name", "why_nothing"]
 _AGENT = Path(__file__).parent / "agent"
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*\Z")
 _ISOLATING = re.compile(r"-[a-zA-Z]*[IES]")
+_NOOB_VALUES = {
+    **dict.fromkeys(("--runner", "-n", "--n", "-if", "--input-format", "-of", "--output-format"), 1),
+    **dict.fromkeys(("-i", "--input"), 2),
+}
+"""How many values an option of `noob run` takes."""
+
 _REMEDY = "use `tubetap proxy --link LISTEN=CONNECT` between the programs instead"
 
 
@@ -32,7 +38,7 @@ def program_name(command: Sequence[str]) -> str:
     rest = list(command[1:])
     if _PYTHON.match(name):
         while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c", "-"):
-            rest.pop(0)
+            del rest[: 2 if rest[0] in ("-X", "-W") else 1]
         if rest[:1] == ["-m"] and len(rest) > 1:
             name, rest = rest[1], rest[2:]
         elif rest and rest[0] not in ("-c", "-", "-m"):
@@ -46,7 +52,10 @@ def program_name(command: Sequence[str]) -> str:
 def _tube(name: str, arguments: Sequence[str]) -> str | None:
     if Path(name).name != "noob" or arguments[:1] != ["run"]:
         return None
-    return next((argument for argument in arguments[1:] if not argument.startswith("-")), None)
+    rest = list(arguments[1:])
+    while rest and rest[0].startswith("-"):
+        del rest[: 1 + _NOOB_VALUES.get(rest[0], 0)]
+    return rest[0] if rest else None
 
 
 def attachments(command: Sequence[str]) -> list[tuple[str, str, str]]:

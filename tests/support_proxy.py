@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,14 @@ class Place:
             for path in self.root.rglob("*")
             if path.name.startswith(("tubetap-", "~")) or path.name.endswith((".tap", "+"))
         ]
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
 
 
 def processes(place: Place, needle: str) -> list[int]:

@@ -1,0 +1,264 @@
+"""`tubetap run` as a program's neighbour: streams, signals, exit codes, what it leaves and what it says."""
+
+import json
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy.errors import ProxyError
+from proxy.interpose import program_name, why_nothing
+from proxy.run import run
+from tests.support_proxy import PROGRAMS, Place, load, processes, until
+
+ECHO = str(PROGRAMS / "ipc_echo.py")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place.make(tmp_path)
+
+
+def nothing_left(place: Place) -> None:
+    assert not place.leftovers()
+    assert not list((place.root / "run").iterdir())
+    until(lambda: not processes(place, "proxy.re"))
+
+
+def test_streams_and_exit_code_are_the_programs_own(place: Place) -> None:
+    code = "import sys; print(sys.stdin.read().upper(), end=''); print('oops', file=sys.stderr); sys.exit(7)"
+    done = place.tap([sys.executable, "-c", code], input="some text\n")
+    assert done.returncode == 7
+    assert done.stdout == "SOME TEXT\n"
+    assert done.stderr.startswith("oops\n")
+    nothing_left(place)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_program_ended_by_a_signal_gives_the_shells_exit_code(place: Place, number: signal.Signals) -> None:
+    done = place.tap(["sh", "-c", f"kill -{int(number)} $$"])
+    assert done.returncode == 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_signals_that_reach_only_tubetap_are_handed_on(place: Place, number: signal.Signals) -> None:
+    code = (
+        "import signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *a: sys.exit(40))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = place.start(place.command([sys.executable, "-c", code]), start_new_session=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    assert process.wait(20) == 40
+    process.communicate()
+    nothing_left(place)
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_program_once(place: Place) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "seen = []\n"
+        "signal.signal(signal.SIGINT, lambda *a: seen.append(1))\n"
+        "print('ready', flush=True)\n"
+        "while not seen: time.sleep(0.01)\n"
+        "time.sleep(0.5)\n"
+        "print('seen', len(seen), sys.stdin.isatty(), sys.stdout.isatty(), flush=True)\n"
+        "sys.exit(3)\n"
+    )
+    parent, child = pty.openpty()
+    take_terminal = (
+        "import os, fcntl, termios, sys; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", take_terminal, *place.command([sys.executable, "-c", code])],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env=place.env,
+    )
+    os.close(child)
+    output = b""
+    while b"ready" not in output:
+        output += os.read(parent, 1000)
+    os.write(parent, b"\x03")
+    while b"seen" not in output:
+        output += os.read(parent, 1000)
+    assert b"seen 1 True True" in output
+    assert process.wait(20) == 3
+    os.close(parent)
+    nothing_left(place)
+
+
+def test_a_program_that_does_not_exist_is_said_as_a_shell_would(place: Place) -> None:
+    done = place.tap(["no-such-program-here"])
+    assert done.returncode == 127
+    assert done.stderr == "tubetap: cannot run no-such-program-here: no such program\n"
+    assert not place.recording.exists()
+    nothing_left(place)
+    (place.root / "file").write_text("not executable")
+    done = place.tap([str(place.root / "file")])
+    assert (done.returncode, done.stdout) == (126, "")
+
+
+def test_a_recording_is_private_and_never_written_over(place: Place) -> None:
+    program = [sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"]
+    done = place.tap(program)
+    assert re.search(r"^tubetap: 2 messages on 1 connections to 1 sockets recorded in ", done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert stat.S_IMODE(place.recording.stat().st_mode) == 0o600
+    before = place.recording.read_bytes()
+    refused = place.tap(program)
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert refused.stdout == ""
+    assert place.recording.read_bytes() == before
+    assert place.tap(program, "--force").returncode == 0
+    assert place.recording.read_bytes() != before
+    done = place.run(
+        [sys.executable, "-m", "tubetap", "run", "-o", str(place.root / "no" / "x"), "--", *program]
+    )
+    assert done.returncode == 2
+    assert "No such file or directory" in done.stderr
+
+
+def test_recordings_go_to_a_private_folder_of_the_user(place: Place) -> None:
+    program = [sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"]
+    for _ in range(2):
+        done = place.run([sys.executable, "-m", "tubetap", "run", "--", *program])
+        assert done.returncode == 0, done.stderr
+    folder = place.root / "state" / "tubetap" / "recordings"
+    names = [path.name for path in folder.iterdir()]
+    assert len(names) == 2
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-ipc_echo(\.\d)?\.mcap", name) for name in names)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_nothing_to_record_leaves_no_file_but_the_one_asked_for(place: Place) -> None:
+    done = place.run([sys.executable, "-m", "tubetap", "run", "--", sys.executable, "-c", "pass"])
+    assert done.returncode == 0
+    assert list((place.root / "state").rglob("*.mcap")) == []
+    assert done.stderr.startswith("tubetap: nothing was recorded: no process imported pyzmq")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ([sys.executable, "-I", ECHO], "runs with -I"),
+        ([sys.executable, "-B", "-sE", ECHO], "runs with -sE"),
+        ([sys.executable, "-S", "-c", "pass"], "runs with -S"),
+        (["true"], "not Python"),
+        ([sys.executable, "-c", "pass"], "imported pyzmq"),
+        ([sys.executable, "-c", "import zmq"], "no ipc:// socket was bound"),
+    ],
+)
+def test_why_nothing_was_recorded_is_explained(place: Place, program: list[str], said: str) -> None:
+    done = place.tap([*program, "talk", f"ipc://{place.root}/noob/socket"] if ECHO in program else program)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert "tubetap: nothing was recorded: " in line
+
+
+def test_a_script_whose_interpreter_is_isolated_is_recognised(tmp_path: Path) -> None:
+    script = tmp_path / "tool"
+    script.write_text("#!/usr/bin/env -S python3 -I\n")
+    script.chmod(0o755)
+    assert "-I" in why_nothing([str(script)], tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["python", "my_tube.py", "-n", "5"], "my_tube"),
+        (["/usr/bin/python3.12", "-X", "dev", "-m", "my.package"], "my.package"),
+        (["noob", "run", "--runner", "zmq", "-i", "a", "1", "my-tube"], "my-tube"),
+        (["noob", "run", "tubes/cam era.yaml", "-n", "3"], "cam-era"),
+        (["python", "-m", "noob", "run", "x.yaml"], "x"),
+        (["python3", "-c", "print(1)"], "python3"),
+        (["/opt/../bin/..."], "run"),
+    ],
+)
+def test_a_run_is_named_by_its_tube_or_program(command: list[str], name: str) -> None:
+    assert program_name(command) == name
+
+
+def test_a_relay_that_cannot_start_leaves_the_program_untouched(place: Place) -> None:
+    broken = place.root / "broken"
+    broken.mkdir()
+    code = (
+        "import sys, proxy.launch\n"
+        "start = proxy.launch.start\n"
+        "def fail(module, *a, **k):\n"
+        "    return start('no_such_relay' if module == 'proxy.relay' else module, *a, **k)\n"
+        "import proxy.session; proxy.session.start = fail\n"
+        "from tubetap.cli import main; main()\n"
+    )
+    command = place.command([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"])
+    done = place.run([sys.executable, "-c", code, *command[3:]])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["names"] == ["socket"]
+    assert "the relay could not start" in done.stderr
+    assert "no_such_relay" in done.stderr
+    nothing_left(place)
+
+
+def test_a_recorder_that_cannot_write_lets_the_program_run(place: Place) -> None:
+    done = place.run(
+        [
+            *(sys.executable, "-m", "tubetap", "run", "-o", "/dev/full", "--force", "--"),
+            *(sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"),
+        ]
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["answer"] == "answer to question"
+    assert "tubetap: " in done.stderr
+    nothing_left(place)
+
+
+def test_killing_the_supervisor_lets_the_program_end_in_peace(place: Place) -> None:
+    code = (
+        "import sys, zmq\n"
+        "c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)\n"
+        f"a.bind('ipc://{place.root}/noob/s'); b.connect('ipc://{place.root}/noob/s')\n"
+        "b.send(b'1'); a.recv(); print('ready', flush=True); sys.stdin.readline()\n"
+        "b.send(b'2'); print(a.recv().decode(), flush=True)\n"
+    )
+    process = place.start(place.command([sys.executable, "-c", code]))
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    process.stdin.write("go\n")
+    process.stdin.close()
+    assert process.stdout.read() == "2\n"
+    until(lambda: not processes(place, "proxy.re"))
+    nothing_left(place)
+    with load(place.recording) as recording:
+        assert recording.state == "complete"
+        assert [recording.frames(row) for row in range(2)] == [(b"1",), (b"2",)]
+
+
+def test_the_python_function(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    program = [sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"]
+    result = run(program, output=place.recording, env=place.env, quiet=True)
+    assert (result.exit_code, result.recordings, result.messages) == (0, [place.recording], 2)
+    assert (result.losses, result.notes) == ([], [])
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ProxyError, match="--force"):
+        run(program, output=place.recording)
+    with load(place.recording) as recording:
+        assert json.loads(recording.facts["command"]) == program
+        assert {"cwd", "host", "platform", "python"} <= set(recording.facts)
+        started = [p for p in recording.session.processes.values() if ECHO in p.command_line]
+        assert [p.exit_code for p in started] == [0]
