@@ -32,8 +32,9 @@ _ASK_VERSION = "import importlib.metadata as m, sys; sys.stdout.write(m.version(
 class Target:
     """The node runner to be started.
 
-    `python` is an interpreter that has noob, `tube` a tube file or an id that noob can find, `inputs` the tube's
-    own input. `directory` is where it runs (and imports from). Output goes to `log`, or to our standard error.
+    `python` is an interpreter that has noob, `tube` a tube file or an id that noob can find, `inputs` the
+    tube's own input. `directory` is where it runs and imports from. Output goes to `log`, or to our standard
+    error.
     """
 
     python: str

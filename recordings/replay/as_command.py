@@ -196,12 +196,15 @@ class _Performance:
     def feed_all(self) -> None:
         """Send everything, and wait for the outputs that are due."""
         patience = Patience(self._options.timeout_ns, self._say)
-        self._pacer.begin(time.monotonic_ns(), self._feed.sends[0].time_ns)
+        first = self._feed.sends[0]
+        if first.row is not None:  # what is slow the first time must not delay the first send
+            self._rewriter.frames(self._traffic.recording.frames(first.row))
+        self._pacer.begin(time.monotonic_ns(), first.time_ns)
         while not self._conductor.done and self._ended is None:
-            self._send_due()
+            full = not self._send_due()
             if self._conductor.done:
                 break
-            if self._take(self._pause()):
+            if self._take(self._pacer.pause_ns(time.monotonic_ns(), TICK_NS, full=full)):
                 patience.answered()
             for key in patience.look(time.monotonic_ns(), self._waits()):
                 self._give_up(key)
@@ -229,21 +232,18 @@ class _Performance:
             deviation=self._conductor.deviations.summary(),
         )
 
-    def _send_due(self) -> None:
+    def _send_due(self) -> bool:
+        """Send what is due; False if a full pipe is in the way."""
         while (send := self._pacer.next(time.monotonic_ns())) is not None:
             if send.row is not None:
                 frames = self._rewriter.frames(self._traffic.recording.frames(send.row))
                 if not self._sockets.publish(COMMAND, frames):
-                    return
+                    return False
                 self._last_sent_ns = send.time_ns
             self._pacer.sent(send, time.monotonic_ns())
             # What the node says meanwhile must not pile up in its sockets.
             self._take(0)
-
-    def _pause(self) -> int:
-        """How long to wait at most: until the next send is due, or a full pipe may have room again."""
-        wake = self._pacer.wake_ns()
-        return TICK_NS if wake is None else max(1_000_000, min(TICK_NS, wake - time.monotonic_ns()))
+        return True
 
     def _take(self, timeout_ns: int) -> bool:
         """Take what comes within a time; True if the node said something about its work."""

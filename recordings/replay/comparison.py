@@ -17,9 +17,6 @@ from recordings.replay.traffic import Traffic
 from recordings.replay.values import Tolerance, compare_values, value_text
 from recordings.replay.verdict import Difference, Verdict
 
-IGNORED_OF_ERRORS = "traceback"
-"""Line numbers and paths of a traceback change with every edit, so they are not compared."""
-
 SETUP = ("signals", "slots", "subscribed_to")
 """What of a node's `identify` must be as it was."""
 
@@ -55,6 +52,8 @@ class Comparison:
         counts: Counter[tuple[str, str, str]] = Counter()
         for row in feed.expected:
             for index, output in enumerate(self._then.read(traffic.recording.frames(row))):
+                if self._ignored(output):
+                    continue
                 key = _numbered(output, counts)
                 self._expected[key] = row, index
                 self._order[key] = len(self._order)
@@ -80,6 +79,8 @@ class Comparison:
     def arrived(self, frames: Sequence[bytes], *, late: bool = False) -> None:
         """Compare a message that the node sent; `late` if it was no longer waited for."""
         for output in self._reader.read(frames):
+            if self._ignored(output):
+                continue
             self._replayed += 1
             key = _numbered(output, self._seen)
             place = self._expected.get(key)
@@ -93,11 +94,11 @@ class Comparison:
 
     def ended(self, exit_code: int) -> None:
         """Note that the node's process ended before it was told to; after an error that is its way."""
-        wrong = any(key.signal == ERROR for key in self._expected) or any(
-            key.signal == ERROR for key in self._matched
-        )
-        raised = any(one.kind == "extra" and one.signal == ERROR for one in self._differences)
-        if not wrong and not raised:
+        raised = any(key.signal == ERROR for key in self._matched)
+        raised |= any(one.kind == "extra" and one.signal == ERROR for one in self._differences)
+        if raised:
+            self.note("after its error the node ended")
+        else:
             how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {-exit_code}"
             self._differences.append(
                 Difference("stopped", "", self._feed.node, "process", "", None, how, detail="it ran on then")
@@ -136,16 +137,14 @@ class Comparison:
             notes=tuple(self._notes),
         )
 
+    def _ignored(self, output: Output) -> bool:
+        return any(pattern.covers((output.signal,)) for pattern in self._ignore)
+
     def _compare(self, key: Key, place: tuple[int, int], output: Output) -> None:
         row, index = place
         recorded = self._recorded(row, index)
-        if key.signal == ERROR and isinstance(recorded.value, dict) and isinstance(output.value, dict):
-            recorded_value: Any = {k: v for k, v in recorded.value.items() if k != IGNORED_OF_ERRORS}
-            live_value: Any = {k: v for k, v in output.value.items() if k != IGNORED_OF_ERRORS}
-        else:
-            recorded_value, live_value = recorded.value, output.value
         found = compare_values(
-            recorded_value, live_value, (key.signal,), tolerance=self._tolerance, ignore=self._ignore
+            recorded.value, output.value, (key.signal,), tolerance=self._tolerance, ignore=self._ignore
         )
         for one in found:
             path = path_text(one.path)

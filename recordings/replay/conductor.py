@@ -50,13 +50,20 @@ class Conductor:
     then.
     """
 
-    def __init__(self, sends: Iterable[Send], *, chained: bool = True, late: Lateness = "slip") -> None:
+    def __init__(
+        self,
+        sends: Iterable[Send],
+        *,
+        chained: bool = True,
+        late: Lateness = "slip",
+        deviations: Deviations | None = None,
+    ) -> None:
         self._lanes: dict[str, deque[Send]] = {}
         self._chained = chained
         self._late = late
         self._happened: dict[Hashable, int] = {}
         self._shift: dict[str, int] = {}
-        self.deviations = Deviations()
+        self.deviations = deviations if deviations is not None else Deviations()
         self.sent_count = 0
         self.skipped = 0
         for send in sends:

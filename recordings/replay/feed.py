@@ -63,7 +63,7 @@ def plan_feed(traffic: Traffic, node: str) -> Feed:
         raise ReplayError(
             f"nothing that is chosen reached node {node}: choose more, or record from its start"
         )
-    inputs = [*_start_before(traffic, inputs, outputs), *inputs]
+    inputs = [*_starts_for(traffic, inputs, outputs), *inputs]
     epochs = {traffic.epoch_of(one.row) for one in [*inputs, *outputs]} - {-1}
     first, last = min(epochs, default=0), max(epochs, default=0)
     ended = {traffic.epoch_of(one.row) for one in traffic.commands(("epoch_ended",), all_rows=True)}
@@ -99,11 +99,25 @@ def _epoch(cause: Cause) -> int:
     return cause.key.epoch if isinstance(cause.key, OutputKey) else -1
 
 
-def _start_before(traffic: Traffic, inputs: list[Passed], outputs: list[Passed]) -> list[Passed]:
-    """The `start` that made a part of a free run possible, when the part begins after it."""
-    kinds = {traffic.type_of(one.row) for one in inputs}
-    if not outputs or kinds & {"start", "process"}:
-        return []
+def _starts_for(traffic: Traffic, inputs: list[Passed], outputs: list[Passed]) -> list[Passed]:
+    """The `start` messages that asked for chosen epochs, where they are not chosen themselves.
+
+    They belong to no epoch, so a filter for epochs leaves them out. One from before the chosen part comes
+    first.
+    """
+    chosen = {one.row for one in inputs}
+    asked = {traffic.epoch_of(row) for row in chosen if traffic.type_of(row) == "process"}
+    wanted = {traffic.epoch_of(one.row) for one in [*inputs, *outputs]} - asked - {-1}
     begin = min(one.time_ns for one in [*inputs, *outputs])
-    earlier = [one for one in traffic.commands(("start",), all_rows=True) if one.time_ns < begin]
-    return [Passed(earlier[-1].row, begin)] if earlier else []
+    following = 0
+    found = []
+    for one in traffic.commands(("process", "start"), all_rows=True):
+        if traffic.type_of(one.row) == "process":
+            following = max(following, traffic.epoch_of(one.row) + 1)
+            continue
+        count = traffic.decoded(one.row).get("value")
+        last = following + count - 1 if isinstance(count, int) else max(wanted, default=-1)
+        if one.row not in chosen and any(following <= epoch <= last for epoch in wanted):
+            found.append(Passed(one.row, max(one.time_ns, begin - 1)))
+        following = max(following, last + 1)
+    return found

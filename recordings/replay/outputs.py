@@ -9,9 +9,24 @@ from typing import Any
 
 from decoders.epochs import Epoch
 from decoders.messages import Message
+from decoders.remote_errors import call_text
 
 ERROR = "error"
 """The signal under which an exception counts as an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception as an output: its class by name, and its arguments.
+
+    Without the traceback: line numbers and paths change with every edit.
+    """
+
+    type: str
+    args: list[Any]
+
+    def __str__(self) -> str:
+        return call_text(self.type, tuple(self.args))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +64,7 @@ class OutputReader:
         sender = self._name(message.node_id)
         if message.type_ == "error":
             if isinstance(value, dict):
-                value = {
-                    "type": value["err_type"],
-                    "args": value["err_args"],
-                    "traceback": value["traceback"],
-                }
+                value = Raised(value["err_type"], list(value["err_args"]))
             return [Output("", sender, ERROR, -1, value)]
         if message.type_ != "event" or not isinstance(value, list):
             return []

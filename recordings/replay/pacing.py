@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 from recordings.replay.conductor import Conductor, Send
 from recordings.replay.timing import Clock, Lateness
 
+RETRY_NS = 1_000_000
+"""How soon a send that found a full pipe is tried again, in ns."""
+
 StepBy = Literal["message", "epoch"]
 
 
@@ -108,12 +111,12 @@ class Pacer:
         speed = self._pace.speed or 1.0
         self._conductor.sent(send, self._clock.position(now_ns), timed=timed, speed=speed)
 
-    def wake_ns(self) -> int | None:
-        """When the next send is due, in the callers' time; None if only an event can bring it about."""
+    def pause_ns(self, now_ns: int, most_ns: int, *, full: bool = False) -> int:
+        """How long to listen before the next look: until a send is due, or a `full` pipe may have room."""
         head = self._conductor.head()
-        if head is None or self._held:
-            return None
-        return self._clock.when(head[0])
+        due = self._clock.when(head[0]) if head is not None and not self._held else None
+        pause = most_ns if due is None else max(0, min(most_ns, due - now_ns))
+        return max(pause, RETRY_NS) if full else pause
 
     def _allowed(self, send: Send) -> bool:
         if send.row is None or self._messages > 0:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import SUBSCRIBER, Action, Connect, Publish, Report
@@ -23,7 +24,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came in: `place` is "subscription", "report", "inbox" or "control"; `who` owns the socket."""
+    """What came in: `place` is "subscription", "report", "inbox", "joined", "gone" or "control"."""
 
     place: str
     who: str
@@ -33,30 +34,35 @@ class Arrival:
 class Sockets:
     """A set of sockets that close together and are polled together."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, linger_ms: int = 0) -> None:
         self._context = zmq.Context()
+        self._linger_ms = linger_ms
         self._poller = zmq.Poller()
         self._places: dict[Any, tuple[str, str]] = {}
         self._by_name: dict[tuple[str, str], zmq.Socket[bytes]] = {}
 
-    def publisher(self, who: str, address: str) -> None:
-        """Bind an XPUB for `who` that sees every subscription and drops nothing."""
+    def publisher(self, who: str, address: str, *, watch: bool = False) -> None:
+        """Bind an XPUB for `who` that sees every subscription and drops nothing; `watch` for peers."""
         socket = self._make(zmq.XPUB, "subscription", who)
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.setsockopt(zmq.XPUB_NODROP, 1)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        if watch:
+            self._watch_peers(socket, who)
         self._bind(socket, address)
 
     def router(self, who: str, address: str) -> None:
         """Bind the ROUTER that node runners report to."""
         self._bind(self._make(zmq.ROUTER, "report", who), address)
 
-    def subscriber(self, who: str, addresses: Iterable[str] = ()) -> None:
-        """Make the SUB of `who`, which takes everything and says whose it is."""
+    def subscriber(self, who: str, addresses: Iterable[str] = (), *, watch: bool = False) -> None:
+        """Make the SUB of `who`, which takes everything and says whose it is; `watch` for peers that go."""
         socket = self._make(zmq.SUB, "inbox", who)
         socket.setsockopt(zmq.RCVHWM, 0)
         socket.setsockopt(zmq.SUBSCRIBE, b"")
         socket.setsockopt(zmq.SUBSCRIBE, f"{SUBSCRIBER}{who}".encode())
+        if watch:
+            self._watch_peers(socket, who)
         for address in addresses:
             self._connect(socket, address)
 
@@ -100,9 +106,14 @@ class Sockets:
                 continue
             for _ in range(BATCH):
                 try:
-                    yield Arrival(place, who, tuple(socket.recv_multipart(zmq.NOBLOCK)))
+                    frames = tuple(socket.recv_multipart(zmq.NOBLOCK))
                 except zmq.Again:
                     break
+                if place == "peers":
+                    joined = parse_monitor_message(list(frames))["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+                    yield Arrival("joined" if joined else "gone", who)
+                else:
+                    yield Arrival(place, who, frames)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +121,7 @@ class Sockets:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.destroy(linger=0)
+        self._context.destroy(linger=self._linger_ms if error is None else 0)
 
     def _make(self, kind: int, place: str, who: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)
@@ -120,6 +131,11 @@ class Sockets:
         if place != "dealer":
             self._poller.register(socket, zmq.POLLIN)
         return socket
+
+    def _watch_peers(self, socket: "zmq.Socket[bytes]", who: str) -> None:
+        monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        self._places[monitor] = ("peers", who)
+        self._poller.register(monitor, zmq.POLLIN)
 
     def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> None:
         try:

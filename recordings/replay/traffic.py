@@ -103,7 +103,7 @@ class Traffic:
         """
         kinds = self._of_type(COMMANDS) & self._from((COMMAND,)) | self._of_type(("event",))
         if not self.knows_deliveries:
-            upstream = [*self.upstream(node), COMMAND]
+            upstream = [*(self.nodes if node == COMMAND else self.upstream(node)), COMMAND]
             rows = np.flatnonzero(self._chosen & kinds & self._from(upstream))
             return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in rows]
         passed = [

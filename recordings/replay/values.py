@@ -21,6 +21,7 @@ from decoders.pickles.recognise import look
 from decoders.pickles.sources import Blob
 from decoders.pickles.values import Call, Collection, Mapping, Unreadable
 from decoders.text import safe
+from recordings.replay.outputs import Raised
 from recordings.replay.paths import Path, Pattern, Step
 
 MOST = 20
@@ -89,6 +90,8 @@ def compare_values(
 
 def value_text(value: Any, limit: int = SHOWN) -> str:
     """A value in one line."""
+    if isinstance(value, Raised):
+        return safe(str(value), limit)
     if isinstance(value, PickledValue):
         return one_line(value.read(), limit)
     if not isinstance(value, None | bool | int | float | str | list | dict):
@@ -217,6 +220,8 @@ def _open(value: Any) -> _Opened:
             return _Opened("leaf", "str", value.text())
         case None | bool() | int() | float() | str() | bytes() | Blob():
             return _Opened("leaf", "", value)
+        case Raised():
+            return _Opened("object", value.type, members=[("args", value.args)])
         case dict():
             return _Opened("mapping", "dict", members=list(value.items()))
         case list() | tuple():
