@@ -73,13 +73,19 @@ class _Oddities:
             self.any = True
         try:
             value = json.loads(
-                text, parse_constant=self._constant, parse_int=_integer, object_pairs_hook=self._object
+                text, parse_constant=self._constant, parse_int=self._integer, object_pairs_hook=self._object
             )
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error.msg} at character {error.pos:,}") from None
         if opened > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         return value
+
+    def _integer(self, digits: str) -> int | Unread:
+        if len(digits) > MAX_DIGITS:
+            self.any = True
+            return Unread(f"an integer of {len(digits):,} digits")
+        return int(digits)
 
     def _constant(self, name: str) -> float:
         self.any = True
@@ -134,12 +140,6 @@ class _Oddities:
             escape = self.not_utf8 and "\udc80" <= text[error.start] <= "\udcff"
             return Problem(path, "not UTF-8" if escape else "a lone surrogate")
         return None
-
-
-def _integer(digits: str) -> int | Unread:
-    if len(digits) > MAX_DIGITS:
-        return Unread(f"an integer of {len(digits):,} digits")
-    return int(digits)
 
 
 def _member(path: str, key: str) -> str:

@@ -45,7 +45,11 @@ def read_texts_or_null(value: Any, path: str, findings: Findings) -> Any:
 
 def read_status(value: Any, path: str, findings: Findings) -> Any:
     """Read a node's status."""
-    return value if value in _STATUSES else findings.expected(path, "a node's status", value)
+    return (
+        value
+        if isinstance(value, str) and value in _STATUSES
+        else findings.expected(path, "a node's status", value)
+    )
 
 
 def read_epoch(value: Any, path: str, findings: Findings) -> Any:
@@ -170,8 +174,11 @@ def read_event(value: Any, path: str, findings: Findings) -> Any:
     findings.fields(value, path, tuple(_EVENT), len(_EVENT))
     event = _each(value, path, _EVENT, findings)
     if event.get("node_id") == META_NODE:
-        if event.get("signal") not in _META_EVENT_TYPES:
-            findings.expected(f"{path}.signal", "the signal of a meta event", event.get("signal"))
+        signal = event.get("signal")
+        if isinstance(signal, str) and signal in _META_EVENT_TYPES:
+            event["signal"] = MetaEventType(signal)
+        else:
+            findings.expected(f"{path}.signal", "the signal of a meta event", signal)
     elif event.get("signal") == META_SIGNAL and event.get("value") == "NoEvent":
         findings.between("0.0.9", "0.0.9")
         event["value"] = MetaSignal.NoEvent
