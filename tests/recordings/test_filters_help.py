@@ -6,7 +6,7 @@ import pytest
 
 from recordings import filters
 from recordings.recording import Recording
-from tests.support_samples import record_sample
+from tests.support_sample_files import record_sample
 
 MANUAL = Path(__file__).parents[2] / "docs" / "filters.md"
 

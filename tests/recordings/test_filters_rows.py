@@ -16,7 +16,7 @@ from recordings.notes import Notes
 from recordings.recording import Recording
 from recordings.records import Note
 from recordings.rows import Row
-from tests.support_samples import record_sample
+from tests.support_sample_files import record_sample
 
 
 @pytest.fixture(scope="module")

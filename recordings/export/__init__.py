@@ -1,0 +1,1 @@
+"""Recordings in other programs' formats: tables, diagrams, traces and packets."""

@@ -1,0 +1,70 @@
+"""JSON Lines: one message an object, with the payload's JSON inside; for scripts and for `jq`."""
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from recordings.export.fields import FIELDS, Field, Message
+
+# Valid inside JSON strings, yet a terminal may act on them: DEL, C1 controls, bidirectional and invisible
+# characters.
+_ACTIVE = re.compile(
+    "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+DEFAULT_FIELDS = tuple(field.name for field in FIELDS if field.name not in ("elapsed", "summary"))
+
+
+def json_line(value: Any) -> str:
+    """Write a value as one line of JSON that a terminal shows and does not obey."""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_without_surrogates(value)).decode()
+    return _ACTIVE.sub(_escape, text)
+
+
+def message_object(message: Message, fields: Sequence[Field]) -> dict[str, Any]:
+    """Give a message's fields as one object; with `body` come the frames in front of the payload."""
+    values = {field.name: field.read(message) for field in fields}
+    if "body" in values:
+        frames = message.frames
+        values["frames"] = [
+            _frame(frame) for frame in (frames[:-1] if values["body"] is not None else frames)
+        ]
+    return values
+
+
+def json_lines(messages: Iterable[Message], fields: Sequence[Field]) -> Iterator[str]:
+    """Yield a line for each message."""
+    for message in messages:
+        yield json_line(message_object(message, fields)) + "\n"
+
+
+def _frame(frame: bytes) -> Any:
+    """Write a frame as text, or as base64 where it is none."""
+    try:
+        return frame.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(frame).decode()}
+
+
+def _escape(found: "re.Match[str]") -> str:
+    code = ord(found[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(each) for each in value]
+    return value
