@@ -14,7 +14,7 @@ from decoders.errors import DecodeError
 from decoders.generic import frame_item
 from decoders.interface import Context, Decoded
 from decoders.json_text import read_json
-from decoders.text import safe
+from decoders.text import safe, safe_bytes
 from decoders.tree import Item, batched, from_bytes, from_value
 
 DELIMITER = b"<IDS|MSG>"
@@ -55,13 +55,13 @@ class JupyterDecoder:
         problems: list[str] = []
         for name, part in zip(_PARTS, signed, strict=True):
             values[name], odd = read_json(part)
-            problems.extend(f"{name}{'.' if one.path else ''}{one}" for one in odd)
+            problems.extend(f"{name}.{one}" if one.path else f"{name}: {one}" for one in odd)
         verdict = self._verdict(frames[start], signed)
         if verdict == _FORGED:
             problems.append(f"signature: {verdict}")
         items = [
             *(frame_item(f"id {index + 1}", one) for index, one in enumerate(frames[: start - 1])),
-            Item("signature", f"{verdict}  {safe(frames[start].decode('ascii', 'replace'), 64)}", "string"),
+            Item("signature", f"{verdict}  {safe_bytes(frames[start], 64)}".rstrip(), "string"),
             *(from_value(name, values[name]) for name in _PARTS),
             *(
                 from_bytes(f"buffer {index}", one)
