@@ -82,6 +82,7 @@ class Capture:
         self._streams: dict[int, _Stream] = {}
         self._processes: set[int] = set()
         self._ended: set[int] = set()
+        self._versions: set[str] = set()
         self.messages = 0
         self.connections = 0
         self.opaque = 0
@@ -257,6 +258,18 @@ class Capture:
         )
         self._endpoints[endpoint.id] = endpoint
         self._writer.record(endpoint)
+        versions = ", ".join(
+            f"{_NAMES.get(name, name)} {version}"
+            for name, version in fact.get("versions", {}).items()
+            if version
+        )
+        if versions and versions not in self._versions:
+            self._versions.add(versions)
+            self.record(
+                records.Note(
+                    time_ns=time_ns, message=None, text=f"the program runs with {versions}", mark=False
+                )
+            )
 
     def _opened(self, number: int, time_ns: int, fact: dict[str, Any]) -> None:
         endpoint = self._endpoints[fact["endpoint"]]
@@ -327,6 +340,8 @@ class Capture:
         self.disk_error = str(error)
         self.lost_bytes += error.bytes
 
+
+_NAMES = {"python": "Python"}
 
 _UNKNOWN = "of a connection that began before this recording"
 _PARTIAL = "the rest of a message that began before a gap"

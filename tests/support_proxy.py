@@ -29,7 +29,7 @@ class Place:
     def make(cls, root: Path) -> "Place":
         place = cls(root)
         for name in ("tmp", "noob", "run", "state", "transcripts"):
-            (root / name).mkdir(parents=True, exist_ok=True)
+            (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         place.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("TUBETAP_", "PYTHON"))},
             "TMPDIR": str(root / "tmp"),

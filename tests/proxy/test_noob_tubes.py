@@ -197,8 +197,8 @@ def epochs_asked(recording: Recording) -> list[int]:
     return [int(epoch) for epoch in rows.epoch[: len(rows)][asked]]
 
 
-def test_ten_runs_in_a_row(place: Place) -> None:
-    for number in range(10):
+def test_five_runs_in_a_row(place: Place) -> None:
+    for number in range(5):
         tapped = place.tap([sys.executable, SMALL_TUBE, "--epochs", "3"], "--force")
         assert tapped.returncode == 0, (number, tapped.stderr)
         assert answer(tapped.stdout)["results"] == [{"total": 0}, {"total": 3}, {"total": 6}], number

@@ -19,7 +19,7 @@ def talk(context, address):
         identity, question = router.recv_multipart()
         router.send_multipart([identity, b"answer to " + question])
         answer = dealer.recv()
-        path = router.last_endpoint.decode().removeprefix("ipc://")
+        path = router.last_endpoint.decode()[len("ipc://") :]
         return {
             "identity": identity.decode(),
             "answer": answer.decode(),
