@@ -142,14 +142,17 @@ class ArrayView:
 
         Raises IndexError outside of the shape, and ValueError when the bytes can't be read.
         """
-        scalar = self._scalar(index)
-        return str(scalar) if self.kind in "Mm" else scalar.item()
+        try:
+            scalar = self._scalar(index)
+            return str(scalar) if self.kind in "Mm" else scalar.item()
+        except SystemError as error:  # numpy's answer to code points that are none
+            raise ValueError(str(error)) from None
 
     def text(self, index: int | Sequence[int]) -> str:
         """Return one element as a short text that is safe to show."""
         try:
             return _cell(self._scalar(index))
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, SystemError) as error:
             return safe(f"<{error}>", 40)
 
     def elements(self, count: int, start: int = 0) -> list[str]:
@@ -158,7 +161,7 @@ class ArrayView:
         try:
             array = self._line(self._offset + start * self._strides[0], count, self._strides[0])
             return [_cell(scalar) for scalar in array]
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, SystemError):
             return [self.text(index) for index in range(start, start + count)]
 
     def preview(self, rows: int = 8, cols: int = 8) -> list[list[str]]:
