@@ -11,18 +11,11 @@ from proxy.run import CommandError, run
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 
 
-class _Size(click.ParamType):
-    """A number of bytes: 500M, 2G, 1000000."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the text; fails as click does for what is no size."""
-        text = str(value)
-        number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
-        if not number.isdigit() or not int(number):
-            self.fail(f"{text!r} is no size; write 500M or 2G", param, ctx)
-        return int(number) * unit
+def _size(text: str) -> int:
+    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
+    if not number.isdigit() or not int(number):
+        raise click.BadParameter(f"{text!r} is no size; write 500M or 2G")
+    return int(number) * unit
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -36,7 +29,8 @@ class _Size(click.ParamType):
 )
 @click.option(
     "--buffer",
-    type=_Size(),
+    type=_size,
+    metavar="SIZE",
     default="256M",
     show_default=True,
     help="What may wait for a slow disk, in bytes.",
@@ -90,6 +84,10 @@ def main(arguments: list[str]) -> None:
     from tui.app import TubetapApp
 
     with Recording.open(Path(arguments[0]), follow=True) as recording:
-        app = TubetapApp(recording, live=True)
+
+        def leaving() -> str:
+            return "The program still runs. End it?" if recording.state == "growing" else ""
+
+        app = TubetapApp(recording, live=True, leaving=leaving)
         app.run()
         sys.exit(app.return_code or 0)

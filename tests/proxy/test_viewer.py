@@ -1,0 +1,137 @@
+"""`tubetap run --tui` around the viewer: what becomes of the program when the viewer leaves or breaks."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support_proxy import Place, load, processes, until
+
+TAKE_TERMINAL = (
+    "import os, fcntl, termios, sys; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+PROGRAM = """
+import pathlib, signal, sys, time, zmq
+c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)
+a.bind("ipc://ROOT/noob/s"); b.connect("ipc://ROOT/noob/s")
+b.send(b"hello"); a.recv()
+print("line one")
+print("to stderr", file=sys.stderr)
+print("stdin:", repr(sys.stdin.read()))
+signal.signal(signal.SIGINT, lambda *a: sys.exit(44))
+pathlib.Path("ROOT/ready").touch()
+while not pathlib.Path("ROOT/go").exists():
+    time.sleep(0.01)
+print("last line")
+sys.exit(5)
+"""
+
+
+class Terminal:
+    """A pseudo terminal with `tubetap run --tui` in it."""
+
+    def __init__(self, place: Place) -> None:
+        self.parent, child = pty.openpty()
+        program = [sys.executable, "-c", PROGRAM.replace("ROOT", str(place.root))]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE_TERMINAL, *place.command(program, "--tui")],
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            env={**place.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        )
+        os.close(child)
+        self.output = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        until(lambda: (place.root / "ready").exists())
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self.parent, 65536):
+                self.output += data
+        except OSError:
+            pass
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.parent, keys)
+
+    def wait(self) -> int:
+        code = self.process.wait(30)
+        self._reader.join(5)
+        os.close(self.parent)
+        return code
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place.make(tmp_path)
+
+
+def viewer(place: Place) -> int:
+    found: list[int] = []
+
+    def one() -> bool:
+        found[:] = processes(place, "tubetap.cli.run")
+        return len(found) == 1
+
+    until(one)
+    return found[0]
+
+
+def output_lines(place: Place) -> list[str]:
+    with load(place.recording) as recording:
+        assert recording.state == "complete"
+        assert recording.frames(0) == (b"hello",)
+        return [entry.text.partition(": ")[2] for entry in recording.session.log if entry.kind == "output"]
+
+
+def test_a_viewer_that_is_killed_takes_nothing_with_it(place: Place) -> None:
+    terminal = Terminal(place)
+    pid = viewer(place)
+    until(lambda: b"\x1b[?1049h" in terminal.output)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: b"the viewer broke" in terminal.output)
+    assert b"\x1b[?1049l" in terminal.output  # back from the alternate screen
+    (place.root / "go").touch()
+    assert terminal.wait() == 5
+    lines = output_lines(place)
+    assert [line for line in lines if "line" in line or "stdin" in line] == [
+        "line one",
+        "stdin: ''",
+        "last line",
+    ]
+    assert "to stderr" in lines
+    assert b"the viewer ended with code -9" in terminal.output
+    assert not place.leftovers()
+
+
+def test_leaving_the_viewer_ends_the_program_as_ctrl_c_would(place: Place) -> None:
+    terminal = Terminal(place)
+    until(lambda: b"\x1b[?1049h" in terminal.output and b"hello" in terminal.output)
+    terminal.type(b"q")
+    until(lambda: b"End it?" in terminal.output)
+    terminal.type(b"\r")
+    assert terminal.wait() == 44
+    assert "line one" in output_lines(place)
+    assert not place.leftovers()
+
+
+def test_the_viewer_stays_when_the_program_has_ended(place: Place) -> None:
+    terminal = Terminal(place)
+    until(lambda: b"\x1b[?1049h" in terminal.output and b"hello" in terminal.output)
+    (place.root / "go").touch()
+    until(lambda: not processes(place, "proxy.recorder"))
+    viewer(place)
+    until(
+        lambda: b"complete" in terminal.output or b"COMPLETE" in terminal.output or b"END" in terminal.output
+    )
+    terminal.type(b"q")
+    assert terminal.wait() == 5
+    assert "last line" in output_lines(place)
