@@ -54,7 +54,7 @@ def after_prefix(text: str | bytes) -> int:
 def read_source(source: Source, limits: Limits) -> Value:
     """Return what the pickle in a source says; see `read`."""
     if source.size > limits.size:
-        return Unreadable(f"it has {source.size:,} bytes; the limit is {limits.size:,}")
+        return Unreadable(f"it has {source.size:,} bytes; the limit is {limits.size:,}", limited=True)
     machine = Machine(source, limits)
     try:
         return _run(machine)
