@@ -297,8 +297,8 @@ GLOBALS = [
 ]
 WORDS = re.findall(
     rb"\S+",
-    b"_mgr _data _mask data levels codes start stop step err_type err_args traceback __notes__ __dict__ f8 M8 < "
-    b"K int latin1 0.14.1 axes blocks",
+    b"_mgr _data _mask data levels codes start stop step err_type err_args traceback __notes__ __dict__ "
+    b"f8 M8 < K int latin1 0.14.1 axes blocks",
 )
 ARGUMENTS: dict[str, Any] = {
     "GLOBAL": st.sampled_from(GLOBALS),
