@@ -23,6 +23,7 @@ MAX_DIGITS = 4000
 
 _MAX_PROBLEMS = 100
 _MAX_SEARCHED = 200_000
+_BEFORE_VALUES = (b"[", b"{", b",")
 
 
 def read_json(data: bytes) -> tuple[Any, list[Problem]]:
@@ -61,15 +62,14 @@ class _Oddities:
             raise ValueError("empty")
         if len(data) > MAX_BYTES:
             raise ValueError(f"{len(data):,} bytes of JSON; at most {MAX_BYTES:,} are read")
-        opened = data.count(b"[") + data.count(b"{")
-        if opened + data.count(b",") > MAX_VALUES:
+        if len(data) > MAX_VALUES and sum(map(data.count, _BEFORE_VALUES)) > MAX_VALUES:
             raise ValueError(f"more than {MAX_VALUES:,} JSON values")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
             text = data.decode("utf-8", "surrogateescape")
             self.any = self.not_utf8 = True
-        if "\\ud" in text or "\\uD" in text:
+        if "\\" in text and ("\\ud" in text or "\\uD" in text):
             self.any = True
         try:
             value = json.loads(
@@ -77,7 +77,7 @@ class _Oddities:
             )
         except json.JSONDecodeError as error:
             raise ValueError(f"not JSON: {error.msg} at character {error.pos:,}") from None
-        if opened > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        if len(data) > 2 * MAX_DEPTH and _depth(value) > MAX_DEPTH:
             raise RecursionError
         return value
 
@@ -149,7 +149,7 @@ def _member(path: str, key: str) -> str:
 def _depth(value: Any) -> int:
     """Return how deep a value is nested, level by level: a value may be deeper than the stack."""
     depth = 0
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     while level:
         depth += 1
         level = [

@@ -69,7 +69,7 @@ class Message(BaseModel):
 
     _payload: bytes | None = PrivateAttr(None)
     _problems: tuple[Problem, ...] = PrivateAttr(())
-    _shape: Shape = PrivateAttr(Shape())
+    _shape: Shape = PrivateAttr(default_factory=Shape)
 
     @classmethod
     def from_bytes(cls, msg: Sequence[bytes]) -> "Message":
