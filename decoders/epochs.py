@@ -8,12 +8,13 @@ noob release has put on the wire and writes today's.
 import re
 from collections.abc import Sequence
 from functools import total_ordering
-from typing import Any, TypeAlias
-
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from decoders.errors import DecodeError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 Segment: TypeAlias = tuple[str, int]
 """The node that made a sub-epoch, and its number among those made of the same parent, from 0."""
@@ -158,8 +159,10 @@ class Epoch:
         return self + -other
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         """Let pydantic read every wire form and write today's."""
+        from pydantic_core import core_schema  # here, as whoever needs no models needs no pydantic
+
         wire = core_schema.chain_schema(
             [core_schema.any_schema(), core_schema.no_info_plain_validator_function(cls.from_wire)]
         )
@@ -171,7 +174,7 @@ class Epoch:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: Any) -> dict[str, Any]:
         """Describe the wire form in JSON Schema."""
         segment = {
             "type": "array",
