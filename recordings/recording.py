@@ -24,13 +24,13 @@ from recordings.container import Attachment, Channel, Damage
 from recordings.deliveries import DeliveryIndex, Place, copies_of
 from recordings.errors import RecordingError
 from recordings.frames import MessageChannel
-from recordings.layout import FORMAT, MAGIC, METADATA, ROW_INDEX
+from recordings.layout import END_METADATA, FORMAT, MAGIC, METADATA, ROW_INDEX
 from recordings.locks import is_being_written
 from recordings.payloads import Payloads
 from recordings.rows import Rows
 from recordings.scan import read_chunk, scan
 from recordings.session import Session
-from recordings.summary import read_attachments
+from recordings.summary import read_summary
 from recordings.walk import (
     FoundChunk,
     FoundDamage,
@@ -118,7 +118,8 @@ class Recording:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What the recorder noted of the session: versions, host, command line, times."""
+        """What the recorder noted of the session: versions, host, command line, "started_ns"; of a finished
+        recording "ended_ns" and "messages" too."""
         return MappingProxyType(self._facts)
 
     @property
@@ -137,7 +138,7 @@ class Recording:
         """How much of the file has been read, from 0 to 1."""
         if self._parts:
             return 1 - len(self._parts) / self._part_count
-        if not self._walking:
+        if not self._walking or self._ended:
             return 1.0
         return min(self._walk.position / self._size, 1.0) if self._size else 1.0
 
@@ -229,8 +230,8 @@ class Recording:
         if len(start) < len(MAGIC):
             raise RecordingError(f"{self.path} was cut off before anything was recorded")
         for found in Walk(self._file, len(MAGIC)).steps(self._size):
-            if isinstance(found, FoundMetadata) and found.name == METADATA:
-                self._facts = found.entries
+            if isinstance(found, FoundMetadata):
+                self._metadata(found.name, found.entries)
             if found is not None:
                 break
         if self.format_version > FORMAT:
@@ -238,17 +239,23 @@ class Recording:
                 f"{self.path} was recorded by a newer tubetap (format {self.format_version};"
                 f" this one reads up to {FORMAT}): upgrade tubetap to open it"
             )
-        attachments = read_attachments(self._file, self._size)
-        if attachments is None:
+        summary = read_summary(self._file, self._size)
+        if summary is None:
             return
         self.state = "complete"
-        parts = [found for found in attachments if found.name == ROW_INDEX]
+        parts = [found for found in summary.attachments if found.name == ROW_INDEX]
         if parts and self.format_version:
-            self._attachments = attachments
+            self._attachments = summary.attachments
+            for name, entries in summary.metadata.items():
+                self._metadata(name, entries)
             self._parts = deque(sorted(parts, key=lambda part: part.offset))
             self._part_count = len(parts)
             self._walking = False
             self._reserve()
+
+    def _metadata(self, name: str, entries: Mapping[str, str]) -> None:
+        if name in (METADATA, END_METADATA):
+            self._facts = {**entries, **self._facts}
 
     def _reserve(self) -> None:
         """Make room for all rows of the row index at once."""
@@ -272,7 +279,7 @@ class Recording:
                     raise Damage("the row index claims more rows than there can be")
             except Damage as error:
                 # The chunks tell the same, only slower: go on behind the last one that the index told of.
-                self.session.problem(0, f"{error}; going on without the row index")
+                self._problem(f"{error}; going on without the row index")
                 self._parts.clear()
                 self._walking = True
                 self._walk = Walk(self._file, self._chunks[-1] if self._chunks else len(MAGIC))
@@ -291,7 +298,7 @@ class Recording:
             self.state = "growing" if live else "cut off"
         self._size = os.fstat(self._file).st_size
         if self._size < self._walk.position:
-            self.session.problem(0, f"the file shrank to {self._size:,} bytes while it was read")
+            self._problem(f"the file shrank to {self._size:,} bytes while it was read")
             self._ended, self.state = True, "cut off"
             return
         for found in self._walk.steps(self._size, final=not live):
@@ -302,7 +309,9 @@ class Recording:
             elif isinstance(found, Channel):
                 self._channels[found.id] = MessageChannel.of(found)
             elif isinstance(found, FoundDamage):
-                self.session.problem(0, found.text)
+                self._problem(found.text)
+            elif isinstance(found, FoundMetadata):
+                self._metadata(found.name, found.entries)
             elif isinstance(found, FoundMessage):
                 self._loose_message()
             elif isinstance(found, FoundEnd):
@@ -322,7 +331,7 @@ class Recording:
                 chunk = read_chunk(self._file, found.offset)
                 block = scan(chunk, self._channels, self._next_id)
             except Damage as error:
-                self.session.problem(0, f"{error}; its messages are left out")
+                self._problem(f"{error}; its messages are left out")
                 return
             self._channels.update(chunk.channels)
             place = ("chunk", found.offset, 0)
@@ -334,12 +343,12 @@ class Recording:
         first = len(self._chunks)
         self._chunks += [offset for offset, _ in block.chunks]
         chunks = np.repeat(np.arange(first, len(self._chunks)), [count for _, count in block.chunks])
-        self.session.add_records(block)
+        self.session.add_records(block, len(self.rows))
         if self.session.names_version != self._names_version:
             self._names_version = self.session.names_version
             self.rows.rename()
         new = self.rows.append(block, chunks)
-        self.session.add_rows(block, self.rows, new)
+        self.session.add_rows(block, new.start)
         for runs in block.runs.batches():
             self.session.add_copies(self.rows, self.rows.deliver(runs))
         self._deliveries.add(block.runs, place)
@@ -364,9 +373,13 @@ class Recording:
                 self._blocks.popitem(last=False)
             return block
 
+    def _problem(self, text: str) -> None:
+        rows = self.rows
+        self.session.problem(int(rows.time_ns[-1]) if len(rows) else 0, text)
+
     def _loose_message(self) -> None:
         if not self._loose_messages:
-            self.session.problem(0, "messages outside of chunks are not shown")
+            self._problem("messages outside of chunks are not shown")
         self._loose_messages += 1
 
 

@@ -92,6 +92,7 @@ class Session:
         self.notes: list[Note] = []
         self.names_version = 0
         self._names: list[str] = []
+        self._log_mark = 0
 
     @property
     def runner(self) -> str:
@@ -110,8 +111,14 @@ class Session:
             return f"endpoint {endpoint}"
         return record.node or record.address or f"endpoint {endpoint}"
 
-    def add_records(self, block: Block) -> None:
-        """The block's control records; first of all, so that names are known when its rows come."""
+    def add_records(self, block: Block, first_row: int) -> None:
+        """What the block tells of the session besides its rows: control records, and what nodes say of
+        themselves.
+
+        Comes before its rows, the first of which will be `first_row`, so that names are known by then.
+        """
+        self._log_mark = len(self.log)
+        found: list[tuple[int, Record | tuple[Kind, bytes, int]]] = []
         changed = False
         for kind, data in block.records:
             try:
@@ -120,18 +127,24 @@ class Session:
                 self.problem(0, str(error))
                 continue
             changed |= isinstance(record, Endpoint | Connection | Subscription | Process)
-            self._add(record)
+            found.append((record.time_ns, record))
+        for position, payload in block.payloads:
+            kind_of_row = block.kinds[int(block.kind[position])]
+            found.append((int(block.time_ns[position]), (kind_of_row, payload, first_row + position)))
+        found.sort(key=lambda entry: entry[0])
+        for time_ns, what in found:
+            if isinstance(what, Record):
+                self._add(what)
+                continue
+            of, payload, row = what
+            for identity in identities(of.type, of.sender, payload):
+                self._identify(identity, of.type, time_ns, row)
         if changed:
             self._name_all()
             self._link_nodes()
 
-    def add_rows(self, block: Block, rows: Rows, new: range) -> None:
-        """The block's rows, which have just been appended."""
-        for position, payload in block.payloads:
-            kind = block.kinds[int(block.kind[position])]
-            row = new.start + position
-            for identity in identities(kind.type, kind.sender, payload):
-                self._identify(identity, kind.type, int(block.time_ns[position]), row)
+    def add_rows(self, block: Block, first_row: int) -> None:
+        """The block's rows, which have just been appended from `first_row` on."""
         for code, mine in groups(block.kind):
             kind = block.kinds[code]
             times = block.time_ns[mine]
@@ -142,8 +155,9 @@ class Session:
             if kind.direction == "in":
                 self._receive(self.owner_of(kind.endpoint), len(mine))
             if kind.type == "error":
-                self._errors(kind.sender, node, times, mine + new.start)
+                self._errors(kind.sender, node, times, mine + first_row)
             self._epochs(kind, block.epoch[mine], times)
+        self.log[self._log_mark :] = sorted(self.log[self._log_mark :], key=lambda entry: entry.time_ns)
 
     def add_copies(self, rows: Rows, copies: Copies) -> None:
         """Deliveries that have just been applied to the rows."""
@@ -343,6 +357,7 @@ class Session:
         if len(self.log) >= MAX_LOG:
             del self.log[: MAX_LOG // 2]
             self.log_dropped += MAX_LOG // 2
+            self._log_mark = max(self._log_mark - MAX_LOG // 2, 0)
         self.log.append(entry)
 
 

@@ -75,11 +75,10 @@ class FileSink:
         lock_for_writing(self._file)
         library = f"tubetap {_version()}"
         try:
-            self._append([MAGIC, encode(Header(profile="", library=library))])
-            self._data_start = self._size
             self._add_metadata(
                 METADATA,
                 {"format": str(FORMAT), "started_ns": str(time.time_ns()), "library": library, **facts},
+                before=MAGIC + encode(Header(profile="", library=library)),
             )
         except DiskError:
             self.close()
@@ -123,7 +122,7 @@ class FileSink:
     def finish(self, vocabulary: Definitions) -> None:
         """Append row index and summary."""
         summary = Summary(vocabulary.summary(), self._statistics)
-        for part in row_index(self._file, self._data_start, self._size, summary.add_chunk):
+        for part in row_index(self._file, len(MAGIC), self._size, summary.add_chunk):
             self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, part)
         self._add_metadata(
             END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(self._statistics.rows)}
@@ -136,10 +135,10 @@ class FileSink:
             os.close(self._file)
             self._file = -1
 
-    def _add_metadata(self, name: str, entries: Mapping[str, str]) -> None:
+    def _add_metadata(self, name: str, entries: Mapping[str, str], before: bytes = b"") -> None:
         record = encode(Metadata(name=name, metadata=dict(entries)))
-        offset = self._size
-        self._append([record])
+        offset = self._size + len(before)
+        self._append([before, record])
         self._metadata.append(MetadataIndex(offset=offset, length=len(record), name=name))
 
     def _append(self, parts: Sequence[bytes]) -> None:

@@ -1,8 +1,16 @@
-"""What a reader needs of the summary section of a finished file: the attachments, and where the data end."""
+"""What a reader needs of the summary section of a finished file: its attachments and metadata."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from recordings.container import RECORD, Attachment, Cursor, Damage, Opcode, read_attachment_index
+from recordings.container import (
+    RECORD,
+    Attachment,
+    Cursor,
+    Damage,
+    Opcode,
+    read_attachment_index,
+    read_metadata,
+)
 from recordings.layout import MAGIC
 from recordings.walk import read_exactly
 
@@ -10,57 +18,67 @@ _FOOTER: Final = RECORD.size + 20 + len(MAGIC)
 _MAX_GROUP: Final = 16 << 20
 
 
-def read_attachments(file: int, size: int) -> list[Attachment] | None:
-    """The attachments that the summary of a finished file lists; None if the file has no proper end."""
-    if size < _FOOTER:
-        return None
+class Summary(NamedTuple):
+    """Where the attachments of a finished file lie, and its metadata records by name."""
+
+    attachments: list[Attachment]
+    metadata: dict[str, dict[str, str]]
+
+
+def read_summary(file: int, size: int) -> Summary | None:
+    """The summary of a finished file of `size` bytes; None if the file has no proper end."""
     try:
-        tail = read_exactly(file, size - _FOOTER, _FOOTER)
-        opcode, length = RECORD.unpack_from(tail)
-        if opcode != Opcode.FOOTER or length != 20 or not tail.endswith(MAGIC):
-            return None
-        cursor = Cursor(tail[RECORD.size :])
-        summary_start, offsets_start = cursor.integer(8), cursor.integer(8)
-        if not summary_start:
-            return []
-        if not offsets_start or not summary_start <= offsets_start <= size - _FOOTER:
-            return None
-        if size - _FOOTER - offsets_start > _MAX_GROUP:
-            return None
-        attachments = []
-        for group_opcode, start, group_length in _groups(file, offsets_start, size - _FOOTER):
-            if group_opcode == Opcode.ATTACHMENT_INDEX:
-                if group_length > _MAX_GROUP or start + group_length > size:
-                    return None
-                group = memoryview(read_exactly(file, start, group_length))
-                attachments += [read_attachment_index(content) for content in _contents(group)]
+        return _read_summary(file, size)
     except (Damage, OSError):
         return None
-    return [
-        found
-        for found in attachments
-        if found.offset + found.length <= size and found.data_size < found.length
-    ]
 
 
-def _groups(file: int, start: int, end: int) -> list[tuple[int, int, int]]:
-    data = memoryview(read_exactly(file, start, end - start))
-    groups = []
-    for content in _contents(data):
+def _read_summary(file: int, size: int) -> Summary | None:
+    end = size - _FOOTER
+    if end < 0:
+        return None
+    tail = read_exactly(file, end, _FOOTER)
+    opcode, length = RECORD.unpack_from(tail)
+    if opcode != Opcode.FOOTER or length != 20 or not tail.endswith(MAGIC):
+        return None
+    cursor = Cursor(tail[RECORD.size :])
+    start, offsets_start = cursor.integer(8), cursor.integer(8)
+    summary = Summary([], {})
+    if not start:
+        return summary
+    if not start <= offsets_start <= end:
+        return None
+    for content in _contents(file, offsets_start, end - offsets_start, size):
         cursor = Cursor(content)
-        groups.append((cursor.integer(1), cursor.integer(8), cursor.integer(8)))
-    return groups
+        opcode, group_start, group_length = cursor.integer(1), cursor.integer(8), cursor.integer(8)
+        if opcode == Opcode.ATTACHMENT_INDEX:
+            found = map(read_attachment_index, _contents(file, group_start, group_length, size))
+            summary.attachments.extend(place for place in found if _fits(place, size))
+        elif opcode == Opcode.METADATA_INDEX:
+            for index in _contents(file, group_start, group_length, size):
+                cursor = Cursor(index)
+                for record in _contents(file, cursor.integer(8), cursor.integer(8), size):
+                    name, entries = read_metadata(record)
+                    summary.metadata[name] = entries
+    return summary
 
 
-def _contents(data: memoryview) -> list[memoryview]:
-    """The contents of the records that fill `data`."""
+def _fits(found: Attachment, size: int) -> bool:
+    return found.offset + found.length <= size and found.data_size + RECORD.size < found.length
+
+
+def _contents(file: int, start: int, length: int, size: int) -> list[memoryview]:
+    """The contents of the records that fill a part of the file."""
+    if length > _MAX_GROUP or start + length > size:
+        raise Damage("a part of the summary lies outside of the file")
+    data = memoryview(read_exactly(file, start, length))
     contents = []
     position = 0
     while position + RECORD.size <= len(data):
-        _, length = RECORD.unpack_from(data, position)
+        _, record_length = RECORD.unpack_from(data, position)
         position += RECORD.size
-        if position + length > len(data):
-            raise Damage("a summary group is cut off")
-        contents.append(data[position : position + length])
-        position += length
+        if position + record_length > len(data):
+            raise Damage("a part of the summary is cut off")
+        contents.append(data[position : position + record_length])
+        position += record_length
     return contents
