@@ -121,9 +121,9 @@ class Replay:
         from recordings.recording import Recording
 
         parse(self._filter_text)
+        if self._options["to"]:
+            return self._view()
         with Recording.open(self._file) as recording:
-            if self._options["to"]:
-                return self._view(recording)
             if self._options["address"]:
                 return self._publish(recording)
             return (
@@ -262,8 +262,27 @@ class Replay:
             self._print(published.lines(), published.to_json())
         return 0
 
-    def _view(self, recording: "Recording") -> int:
-        raise NotImplementedError
+    def _view(self) -> int:
+        from recordings.replay.playback import Playback, PlayingRecording
+        from tubetap.playing import PlayingApp
+
+        options = self._options
+        if options["asap"]:
+            raise click.UsageError("--asap leaves nothing to see: give a --rate, or use tubetap view")
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise click.UsageError("--to view needs a terminal")
+        recording = PlayingRecording.load(self._file)
+        with recording:
+            playback = Playback(
+                recording,
+                first_ns=_after(recording.first_ns, options["start"]),
+                last_ns=_after(recording.first_ns, options["end"]),
+                speed=options["rate"] or 1.0,
+                loop=options["loop"],
+            )
+            app = PlayingApp(playback, filter=self._filter_text)
+            app.run()
+        return app.return_code or 0
 
     def _traffic(self, recording: "Recording") -> "Traffic":
         from recordings.replay import Traffic
@@ -331,6 +350,10 @@ def _say(text: str) -> None:
 
 def _nanoseconds(seconds: float, zero: int | None = None) -> Any:
     return round(seconds * 1e9) or zero
+
+
+def _after(begin_ns: int, seconds: float | None) -> int | None:
+    return None if seconds is None else begin_ns + round(seconds * 1e9)
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
