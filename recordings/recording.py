@@ -145,8 +145,7 @@ class Recording:
     def refresh(self, budget_s: float = 0.05) -> bool:
         """Read what is new or not yet read, for about `budget_s` seconds; True if anything has changed."""
         with self._lock:
-            if self._file < 0:
-                raise RecordingError(f"{self.path} is closed")
+            self._check_open()
             before = (
                 len(self.rows),
                 self._walk.position,
@@ -164,6 +163,7 @@ class Recording:
     def frames(self, row: int) -> tuple[bytes, ...]:
         """The frames of a row's message, bit for bit. Raises RecordingError if its chunk is damaged."""
         rows = self.rows
+        self._check_open()
         if not 0 <= row < len(rows):
             raise RecordingError(f"there is no message {row}; the recording has {len(rows)}")
         try:
@@ -179,6 +179,7 @@ class Recording:
         """The copies of a row's message in the order of time: for "in" messages, the one on its own
         connection."""
         rows = self.rows
+        self._check_open()
         if not 0 <= row < len(rows):
             raise RecordingError(f"there is no message {row}; the recording has {len(rows)}")
         message, seen = rows.id_of(row), int(rows.time_ns[row])
@@ -197,6 +198,7 @@ class Recording:
 
     def attachment(self, name: str) -> bytes:
         """The bytes of an attachment. Raises RecordingError if there is none of that name."""
+        self._check_open()
         for found in reversed(self._attachments):
             if found.name == name:
                 try:
@@ -219,6 +221,10 @@ class Recording:
         self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_open(self) -> None:
+        if self._file < 0:
+            raise RecordingError(f"{self.path} is closed")
 
     def _begin(self) -> None:
         """Check what kind of file this is, read the facts, and find out from where its rows can be had."""

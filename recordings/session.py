@@ -4,7 +4,6 @@ Built up block by block from control records, from the few messages in which nod
 (identify, status, announce) and from the row columns; payloads of all other messages are never touched.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,7 +32,6 @@ from recordings.rows import Copies, Rows
 MAX_LOG: Final = 200_000
 """Most log entries kept; beyond it the oldest half is dropped, and counted in `Session.log_dropped`."""
 MAX_SUBSCRIPTIONS: Final = 10_000
-_NOBODY: Final[Mapping[int, str]] = {}
 SUBSCRIBER_TOPIC: Final = b"__subscriber__:"
 """A noob SUB also subscribes to this, followed by its node's name."""
 
@@ -93,6 +91,7 @@ class Session:
         self.names_version = 0
         self._names: list[str] = []
         self._log_mark = 0
+        self._node_of_pid: dict[int, str] = {}
 
     @property
     def runner(self) -> str:
@@ -247,6 +246,8 @@ class Session:
 
     def _endpoint(self, record: Endpoint) -> None:
         self.endpoints[record.id] = record
+        if record.node is not None and record.pid is not None:
+            self._node_of_pid[record.pid] = record.node
         if record.node is not None:
             node = self._node(record.node)
             if node is not None:
@@ -318,27 +319,22 @@ class Session:
 
     def _name_all(self) -> None:
         """Name connections by the best that is known now."""
-        owners = {
-            endpoint.pid: endpoint.node
-            for endpoint in self.endpoints.values()
-            if endpoint.pid is not None and endpoint.node is not None
-        }
         for info in self.connections.values():
-            info.name = self._best_name(info, owners)
+            info.name = self._best_name(info)
         names = [info.name for info in self.connections.values()]
         names += [self.owner_of(endpoint) for endpoint in self.endpoints]
         if names != self._names:
             self._names = names
             self.names_version += 1
 
-    def _best_name(self, info: ConnectionInfo, owners: Mapping[int, str] = _NOBODY) -> str:
+    def _best_name(self, info: ConnectionInfo) -> str:
         if info.peer is not None and info.peer.routing_id:
             return info.peer.routing_id.decode("utf-8", "backslashreplace")
         for topic in info.subscriptions:
             if topic.startswith(SUBSCRIBER_TOPIC):
                 return topic[len(SUBSCRIBER_TOPIC) :].decode("utf-8", "backslashreplace")
         if info.peer_pid is not None:
-            return owners.get(info.peer_pid) or f"pid {info.peer_pid}"
+            return self._node_of_pid.get(info.peer_pid) or f"pid {info.peer_pid}"
         return f"connection {info.id}"
 
     def _link_nodes(self) -> None:
