@@ -7,11 +7,13 @@ at all.
 """
 
 import binascii
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from decoders.envelope import read_envelope
 from decoders.summary import summarize
 
 if TYPE_CHECKING:
@@ -37,16 +39,19 @@ class MessageText:
     def __init__(self, recording: "Recording", row: int) -> None:
         self._recording = recording
         self.row = row
+        self._frames: tuple[bytes, ...] | None = None
 
-    @cached_property
+    @property
     def frames(self) -> tuple[bytes, ...]:
         """The frames as they were sent."""
-        return self._recording.frames(self.row)
+        if self._frames is None:
+            self._frames = self._recording.frames(self.row)
+        return self._frames
 
     @cached_property
     def envelope(self) -> "Envelope":
         """The header."""
-        return self._recording.envelope(self.row)
+        return read_envelope(self.frames)
 
     @cached_property
     def deliveries(self) -> "list[Delivery]":
@@ -69,24 +74,16 @@ class MessageText:
         """Whether the last frame is JSON."""
         return self.body is not _MISSING
 
-    @cached_property
-    def chunks(self) -> list[bytes]:
-        """The bytes that are searched: each frame without its pickles, small pickles decoded, the summary."""
-        found: list[bytes] = []
+    def contains(self, found: Callable[[bytes], object]) -> bool:
+        """Tell whether any of the searched texts is found: frames without pickles, small pickles, the
+        summary.
+        """
         for frame in self.frames:
-            found.extend(searchable(frame))
-        found.append(summarize(self.frames, self.envelope).encode("utf-8", "replace"))
-        return found
-
-    @cached_property
-    def folded(self) -> list[bytes]:
-        """The searched bytes in lower case (ASCII letters only)."""
-        return [chunk.lower() for chunk in self.chunks]
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """The searched bytes as text."""
-        return [chunk.decode("utf-8", "backslashreplace") for chunk in self.chunks]
+            for text in searchable(frame):
+                if found(text):
+                    return True
+        # Last, since making it is the most work.
+        return bool(found(summarize(self.frames, self.envelope).encode("utf-8", "replace")))
 
 
 def searchable(frame: bytes) -> list[bytes]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings import filters
+from recordings.filters.operators import times
 from recordings.filters.operators.times import utc_offset
 from recordings.notes import Notes
 from recordings.recording import Recording
@@ -317,3 +318,16 @@ def test_names_that_never_occur_are_pointed_out(recordings: dict[str, Recording]
     assert unseen.name == "evnt"
     assert unseen.term == "type:evnt"
     assert "event" in unseen.suggestions
+
+
+@pytest.mark.parametrize(
+    "text", ["delay>=100us", "delay<1us", "delay:50us..100us", "delay=0us", "!delay>0us"]
+)
+@pytest.mark.parametrize("name", ["map", "basic"])
+def test_delays_of_many_rows_are_those_of_each(
+    recordings: dict[str, Recording], monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    one_by_one = picked(recordings[name], text)
+    monkeypatch.setattr(times, "FEW_ROWS", 0)
+    assert picked(recordings[name], text) == one_by_one
+    assert one_by_one or name == "basic"

@@ -25,6 +25,7 @@ from recordings.rows import NO_CONNECTION, NO_EPOCH
 if TYPE_CHECKING:
     from recordings.filters.message import MessageText
     from recordings.recording import Recording
+    from recordings.rows import Rows
 
 
 class SpanOperator(ColumnOperator):
@@ -179,14 +180,13 @@ class ConnectionOperator(ColumnOperator):
 
     def mask(self, view: View) -> Mask:
         """Mark the rows that came in on the connections, and those with a copy that went out on one."""
-        receivers = view.column("receivers")
-        codes, examples = np.unique(receivers, return_index=True)
         carried = [
             code
-            for code, example in zip(codes.tolist(), examples.tolist(), strict=True)
-            if not self.connections.isdisjoint(view.rows.receiver_connections(view.start + example))
+            for code, members in receiver_codes(view.rows, view.start, view.stop)
+            if not self.connections.isdisjoint(members)
         ]
-        return np.isin(view.column("connection"), list(self.connections)) | np.isin(receivers, carried)
+        came_in = np.isin(view.column("connection"), list(self.connections))
+        return came_in | np.isin(view.column("receivers"), carried)
 
     @classmethod
     def observed(cls, recording: "Recording") -> Sequence[tuple[str, int]]:
@@ -196,3 +196,16 @@ class ConnectionOperator(ColumnOperator):
         return most_frequent_first(
             {str(number): count for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
         )
+
+
+def receiver_codes(
+    rows: "Rows", start: int = 0, stop: int | None = None
+) -> list[tuple[int, tuple[int, ...]]]:
+    """List the codes of sets of receivers that occur, each with its connections (-1 - endpoint for a
+    binder).
+    """
+    codes, examples = np.unique(rows.receivers[start:stop], return_index=True)
+    return [
+        (code, rows.receiver_connections(start + example))
+        for code, example in zip(codes.tolist(), examples.tolist(), strict=True)
+    ]

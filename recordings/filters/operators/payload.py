@@ -186,9 +186,10 @@ class WordOperator(MessageOperator):
 
     def accepts(self, message: MessageText) -> bool:
         """Search bytes for ASCII, text for anything else."""
-        if self._ascii is not None:
-            return any(self._ascii in chunk for chunk in message.folded)
-        return any(self._folded in text.casefold() for text in message.texts)
+        word, folded = self._ascii, self._folded
+        if word is not None:
+            return message.contains(lambda data: word in data.lower())
+        return message.contains(lambda data: folded in as_text(data).casefold())
 
 
 class RegexOperator(MessageOperator):
@@ -217,7 +218,13 @@ class RegexOperator(MessageOperator):
 
     def accepts(self, message: MessageText) -> bool:
         """Search each text."""
-        return any(self.regex.search(text) for text in message.texts)
+        search = self.regex.search
+        return message.contains(lambda data: search(as_text(data)))
+
+
+def as_text(data: bytes) -> str:
+    """Read bytes as UTF-8, with what is none escaped."""
+    return data.decode("utf-8", "backslashreplace")
 
 
 def compile_regex(value: Value) -> "re.Pattern[str]":

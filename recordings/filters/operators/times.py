@@ -18,10 +18,10 @@ from recordings.filters.operators.base import (
     Argument,
     ColumnOperator,
     Example,
-    MessageOperator,
+    Operator,
     check_relation,
 )
-from recordings.filters.operators.numbers import SpanOperator
+from recordings.filters.operators.numbers import SpanOperator, receiver_codes
 from recordings.filters.values import (
     Mask,
     Span,
@@ -36,9 +36,13 @@ from recordings.filters.view import View
 
 if TYPE_CHECKING:
     from recordings.filters.message import MessageText
+    from recordings.recording import Recording
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
+
+FEW_ROWS = 2000
+"""So many rows are looked up one by one rather than going through the whole recording."""
 DAY = 24 * 60 * MINUTE
 
 _CLOCK = re.compile(
@@ -162,7 +166,7 @@ class DeltaOperator(SpanOperator):
         return np.diff(times)
 
 
-class DelayOperator(MessageOperator):
+class DelayOperator(Operator):
     """Compares how long deliveries took."""
 
     name = "delay"
@@ -180,6 +184,7 @@ class DelayOperator(MessageOperator):
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self.spans = tuple(spans)
+        self._known: Mask | None = None
 
     @classmethod
     def build(cls, argument: Argument) -> Self:
@@ -187,10 +192,38 @@ class DelayOperator(MessageOperator):
         check_relation(cls, argument)
         return cls([span(value, argument.relation, duration) for value in argument.values])
 
+    def bounds(self, view: View) -> tuple[Mask, Mask]:
+        """Go through all deliveries of the recording at once, where it takes many rows; else leave them
+        open.
+        """
+        if view.recording is None or len(view) < FEW_ROWS:
+            return view.everything, view.nothing
+        if self._known is None or len(self._known) < view.stop:
+            self._known = self._delayed(view.recording)
+        mask = self._known[view.start : view.stop]
+        return mask, mask
+
     def accepts(self, message: "MessageText") -> bool:
         """Look for a delivery with such a delay."""
-        delays = [delivery.delay_ns for delivery in message.deliveries]
-        return any(delay in each for each in self.spans for delay in delays)
+        return any(delivery.delay_ns in each for each in self.spans for delivery in message.deliveries)
+
+    def _delayed(self, recording: "Recording") -> Mask:
+        from recordings.edit.parts import parts
+
+        rows = recording.rows
+        mask = np.zeros(len(rows), dtype=np.bool_)
+        for part in parts(recording):
+            numbers = rows.rows_of(part.copies.message)
+            known = (numbers >= 0) & (numbers < len(mask))
+            numbers = numbers[known]
+            delays = part.copies.time_ns[known] - rows.time_ns[numbers]
+            for each in self.spans:
+                mask[numbers[each.mask(delays)]] = True
+        if any(0 in each for each in self.spans):
+            # What came in from a connector is its own and only copy.
+            inward = [code for code, example in receiver_codes(rows) if min(example, default=0) < 0]
+            mask |= np.isin(rows.receivers[: len(mask)], inward)
+        return mask
 
 
 def interval(value: Value, relation: str) -> Interval:
