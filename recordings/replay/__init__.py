@@ -13,7 +13,7 @@ from recordings.replay.publishing import Published, PublishOptions, publish
 from recordings.replay.rewriting import release_of
 from recordings.replay.target import NodeProcess
 from recordings.replay.timing import Clock, Deviation, Lateness
-from recordings.replay.traffic import Mask, Traffic
+from recordings.replay.traffic import Mask, Traffic, choose
 from recordings.replay.values import Tolerance
 from recordings.replay.verdict import Difference, Verdict
 
@@ -38,6 +38,7 @@ __all__ = [
     "Tolerance",
     "Traffic",
     "Verdict",
+    "choose",
     "parse_pattern",
     "publish",
     "release_of",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.text import safe
+from recordings.filters import parse
 from recordings.recording import Recording
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import COMMAND
@@ -33,6 +34,31 @@ class Passed:
 
     row: int
     time_ns: int
+
+
+def choose(
+    recording: Recording, filter_text: str = "", *, start_ns: int | None = None, end_ns: int | None = None
+) -> Mask:
+    """The rows that a filter lets through, in a range of time since the first message.
+
+    Raises FilterError if the text is no filter, ReplayError if nothing is left.
+    """
+    rows = recording.rows
+    if not len(rows):
+        raise ReplayError(f"{recording.path} holds no messages")
+    wanted = parse(filter_text)
+    chosen = np.full(len(rows), not filter_text.strip())
+    if filter_text.strip():
+        for numbers in wanted.select(recording):
+            chosen[numbers] = True
+    begin = int(rows.time_ns[0])
+    if start_ns is not None:
+        chosen &= rows.time_ns >= begin + start_ns
+    if end_ns is not None:
+        chosen &= rows.time_ns <= begin + end_ns
+    if not chosen.any():
+        raise ReplayError("the filter and the range leave nothing to replay")
+    return chosen
 
 
 class Traffic:

@@ -18,7 +18,7 @@ from decoders.text import safe
 
 if TYPE_CHECKING:
     from recordings.recording import Recording
-    from recordings.replay import Addresses, Controls, Mask, NodeProcess, Pace, Traffic
+    from recordings.replay import Addresses, Controls, NodeProcess, Pace, Traffic
 
 KEYS = {" ": "message", "\n": "message", "\r": "message", "e": "epoch", "c": "go", "p": "hold"}
 KEYS_HELP = "keys: space next message, e next epoch, c continue, p pause, q quit"
@@ -285,33 +285,15 @@ class Replay:
         return app.return_code or 0
 
     def _traffic(self, recording: "Recording") -> "Traffic":
-        from recordings.replay import Traffic
+        from recordings.replay import Traffic, choose
 
-        return Traffic(recording, runner=self._options["runner"], chosen=self._chosen(recording))
-
-    def _chosen(self, recording: "Recording") -> "Mask | None":
-        import numpy as np
-
-        from recordings.filters import parse
-        from recordings.replay import ReplayError
-
-        rows = recording.rows
-        start, end = self._options["start"], self._options["end"]
-        if not len(rows):
-            raise ReplayError(f"{self._file} holds no messages")
-        chosen = np.ones(len(rows), dtype=bool)
-        if self._filter_text:
-            chosen[:] = False
-            for numbers in parse(self._filter_text).select(recording):
-                chosen[numbers] = True
-        begin = int(rows.time_ns[0])
-        if start is not None:
-            chosen &= rows.time_ns >= begin + _nanoseconds(start, 0)
-        if end is not None:
-            chosen &= rows.time_ns <= begin + _nanoseconds(end, 0)
-        if not chosen.any():
-            raise ReplayError("the filter and the range leave nothing to replay")
-        return chosen
+        chosen = choose(
+            recording,
+            self._filter_text,
+            start_ns=_after(0, self._options["start"]),
+            end_ns=_after(0, self._options["end"]),
+        )
+        return Traffic(recording, runner=self._options["runner"], chosen=chosen)
 
     def _pace(self, late: Literal["burst", "slip"]) -> "Pace":
         from recordings.replay import Pace
