@@ -11,10 +11,10 @@ from typing import Any
 
 from decoders.envelope import read_envelope
 from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, StreamParser, Subscription
+from proxy.frames import Kind
 from proxy.layout import place
 from proxy.processes import command_line, parent_of
 from proxy.publications import Publications
-from proxy.tee import Kind
 from recordings import records
 from recordings.control import ControlRecord
 from recordings.errors import DiskError

@@ -3,14 +3,16 @@
 Everything here is best effort: where the system does not say, the answer is None.
 """
 
-import asyncio
 import os
 import socket
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["ExitWatch", "Stream", "command_line", "is_alive", "parent_of", "peer_pid"]
 
@@ -76,7 +78,7 @@ def command_line(pid: int) -> tuple[str, ...]:
 class ExitWatch:
     """Tells when processes end that are not our children: at once with pidfds, else within a second."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, loop: "asyncio.AbstractEventLoop", on_exit: Callable[[int], None]) -> None:
         self._loop = loop
         self._on_exit = on_exit
         self._descriptors: dict[int, int | None] = {}

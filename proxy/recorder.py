@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from proxy.capture import Capture
+from proxy.frames import FrameReader, Kind
 from proxy.processes import Stream
-from proxy.tee import FrameReader, Kind
 from recordings import records
 from recordings.errors import RecordingError
 from recordings.writer import RecordingWriter

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from proxy.endpoint import Endpoint, Journal
+from proxy.frames import Kind, fact_frame
 from proxy.processes import ExitWatch, is_alive, peer_pid
-from proxy.tee import BUFFER_BYTES, Kind, Tee
+from proxy.tee import Tee
 
 __all__ = ["Relay", "main"]
 
@@ -276,7 +277,7 @@ class Relay:
         control: socket.socket,
         supervisor: socket.socket,
         journal: Journal,
-        limit: int = BUFFER_BYTES,
+        limit: int,
         block: bool = False,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -397,13 +398,13 @@ class Relay:
         catch_up: list[bytes] = []
         if not self._first_recorder:
             for endpoint in self._endpoints:
-                catch_up += self.tee.frame(Kind.ENDPOINT, 0, now, _facts(endpoint, {}))
+                catch_up += fact_frame(Kind.ENDPOINT, 0, now, _facts(endpoint, {}))
             for link in self.links.values():
                 heads = {
                     str(int(kind)): flow.head.hex()
                     for kind, flow in zip((Kind.IN, Kind.OUT), link.flows, strict=False)
                 }
-                catch_up += self.tee.frame(Kind.OPENED, link.id, now, {**self._opened(link), "heads": heads})
+                catch_up += fact_frame(Kind.OPENED, link.id, now, {**self._opened(link), "heads": heads})
         self._first_recorder = False
         self.tee.attach(sock, now, catch_up)
 

@@ -22,15 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-import platformdirs
-
 from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name
 from proxy.launch import python_command
 from proxy.processes import Stream
-from proxy.session import FileExists, Session, SessionReport, reserve
-from proxy.tee import BUFFER_BYTES
+from proxy.session import BUFFER_BYTES, FileExists, Session, SessionReport, reserve
 
 __all__ = ["CommandError", "RunResult", "recordings_directory", "run"]
 
@@ -58,6 +55,8 @@ class RunResult:
 
 def recordings_directory() -> Path:
     """Return the folder where recordings go unless told otherwise (per user, private)."""
+    import platformdirs  # only where no file is named
+
     return platformdirs.user_state_path("tubetap") / "recordings"
 
 
@@ -112,7 +111,7 @@ def run(
         report = session.finish()
     if viewer is not None:
         viewer.wait()
-    return _result(code, command, path, report, keep=output is not None or tui, quiet=quiet)
+    return _result(code, report, quiet=quiet)
 
 
 class CommandError(ProxyError):
@@ -300,24 +299,18 @@ def _end_program(child: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _result(
-    code: int, command: Sequence[str], path: Path, report: SessionReport, *, keep: bool, quiet: bool
-) -> RunResult:
+def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
     notes = list(report.problems)
     losses = [f"{_size(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
     if report.endpoints == 0:
         notes.append(f"nothing was recorded: {report.why_nothing}")
     elif report.left_alone:
         notes.append(f"left alone, as tubetap run sees only ipc: {', '.join(report.left_alone)}")
-    recordings = report.recordings
-    if report.endpoints == 0 and not keep:
-        path.unlink(missing_ok=True)
-        recordings = []
-    result = RunResult(code, recordings, report.messages, losses, notes)
+    result = RunResult(code, report.recordings, report.messages, losses, notes)
     if not quiet:
         for note in notes:
             print(f"tubetap: {safe(note)}", file=sys.stderr)
-        if recordings and report.endpoints:
+        if report.recordings and report.endpoints:
             print(f"tubetap: {_closing_line(result, report)}", file=sys.stderr)
     return result
 

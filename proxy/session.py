@@ -24,9 +24,11 @@ from proxy.errors import ProxyError
 from proxy.interpose import why_nothing
 from proxy.launch import start
 from proxy.processes import Stream
-from proxy.tee import BUFFER_BYTES
 
-__all__ = ["FileExists", "Session", "SessionReport", "reserve"]
+__all__ = ["BUFFER_BYTES", "FileExists", "Session", "SessionReport", "reserve"]
+
+BUFFER_BYTES = 256 << 20
+"""How many bytes wait for a slow recorder before chunks are dropped and counted."""
 
 _TEE_SOCKET_BYTES = 4 << 20
 _MOST_RECORDERS = 10
@@ -140,6 +142,13 @@ class Session:
         """End relay and recorder in that order, put back or remove their sockets, and report."""
         with self._lock:
             self._finishing = True
+        if not self._report.endpoints and not self._outputs:
+            # No agent came, or none had anything to report: there is nothing to wait for.
+            self._report.why_nothing = why_nothing(self._command, self.directory, self._report.left_alone)
+            self.abandon()
+            self._output.unlink(missing_ok=True)
+            self._report.recordings.clear()
+            return self._report
         with contextlib.suppress(OSError):
             self._link.send(b"finish\n")
         try:

@@ -1,47 +1,23 @@
-"""The tee: how the relay hands what it moved to the recorder, as frames on a unix stream socket.
+"""The relay's end of the tee: every chunk is taken at once, and written when the recorder reads.
 
-A frame is a header (kind, connection, time, length) and its payload: the raw bytes of a chunk, or JSON for
-the few facts that are no traffic. `Tee` is the relay's bounded, never waiting end; `FrameReader` the
-recorder's end.
+Forwarding never waits for it: what the recorder has not read yet is kept up to a limit, and past that
+dropped and counted.
 """
 
 import asyncio
-import enum
-import json
 import socket
-import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["BUFFER_BYTES", "FrameReader", "Kind", "Tee"]
+from proxy.frames import Kind, fact_frame, header
 
-BUFFER_BYTES = 256 << 20
-"""How many bytes wait for a slow recorder before chunks are dropped and counted."""
+__all__ = ["Tee"]
 
-_HEADER = struct.Struct("<BIQI")
 _BATCH_BYTES = 128 << 10
 _BATCH_DELAY_S = 0.002
 _IOV_MAX = 256
-
-
-class Kind(enum.IntEnum):
-    """What a frame says; `IN` and `OUT` carry traffic, the others JSON."""
-
-    IN = 0
-    """A chunk from the connecting side to the binding side."""
-    OUT = 1
-    """A chunk from the binding side to the connecting side."""
-    OPENED = 2
-    CLOSED = 3
-    ENDPOINT = 4
-    PROCESS = 5
-    NOTE = 6
-    LOST = 7
-    """Chunks of one direction of one connection were dropped here: its stream goes on after a gap."""
-    END = 8
-    """The relay has nothing more to say; a stream that stops without it was cut off."""
 
 
 class Tee:
@@ -55,7 +31,7 @@ class Tee:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        limit: int = BUFFER_BYTES,
+        limit: int,
         block: bool = False,
         on_drained: Callable[[], None] = lambda: None,
     ) -> None:
@@ -97,7 +73,7 @@ class Tee:
         unsure = self.in_doubt
         if unsure:
             loss = {"stage": "recorder", "bytes": unsure, "since_ns": self._acknowledged_ns or time_ns}
-            first = [*(first or ()), *self.frame(Kind.LOST, 0, time_ns, loss)]
+            first = [*(first or ()), *fact_frame(Kind.LOST, 0, time_ns, loss)]
         self._written_total = self._acknowledged = 0
         self._acknowledged_ns = time_ns
         for part in reversed(first or ()):
@@ -123,18 +99,11 @@ class Tee:
             return
         if self._losses:
             self._report_losses(time_ns)
-        self._put(_HEADER.pack(kind, connection, time_ns, len(data)), data)
+        self._put(header(kind, connection, time_ns, len(data)), data)
 
     def say(self, kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) -> None:
         """Take a fact that is no traffic; never dropped."""
-        header, data = self.frame(kind, connection, time_ns, fact)
-        self._put(header, data)
-
-    @staticmethod
-    def frame(kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Make the two parts of a frame that is no traffic."""
-        data = json.dumps(fact).encode()
-        return _HEADER.pack(kind, connection, time_ns, len(data)), data
+        self._put(*fact_frame(kind, connection, time_ns, fact))
 
     async def finish(self, time_ns: int, timeout: float) -> int:
         """Write out what waits, for at most `timeout` seconds, and close.
@@ -153,10 +122,10 @@ class Tee:
         waiting = self.waiting if self._parts else 0
         return self._unrecorded + waiting + lost
 
-    def _put(self, header: bytes, data: bytes) -> None:
-        self._parts.append(header)
+    def _put(self, head: bytes, data: bytes) -> None:
+        self._parts.append(head)
         self._parts.append(data)
-        self.waiting += len(header) + len(data)
+        self.waiting += len(head) + len(data)
         if self._blocked:
             return
         if self.waiting >= _BATCH_BYTES:
@@ -255,28 +224,3 @@ class Tee:
             self._parts.appendleft(self._header)
             self.waiting += len(self._header)
             self._header = b""
-
-
-class FrameReader:
-    """The recorder's end: bytes as they come in, whole frames out."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, int, memoryview]]:
-        """Yield `(kind, connection, time_ns, payload)` for each whole frame; payloads are views."""
-        if self._rest:
-            data = self._rest + data
-        view = memoryview(data)
-        position, end, header = 0, len(data), _HEADER.size
-        while end - position >= header:
-            kind, connection, time_ns, length = _HEADER.unpack_from(data, position)
-            if end - position - header < length:
-                break
-            position += header
-            yield _KINDS[kind], connection, time_ns, view[position : position + length]
-            position += length
-        self._rest = data[position:]
-
-
-_KINDS = tuple(Kind)

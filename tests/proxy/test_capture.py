@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from decoders.zmtp import command_bytes, message_bytes
 from proxy.capture import Capture
-from proxy.tee import Kind
+from proxy.frames import Kind
 from recordings.recording import Recording
 from recordings.writer import RecordingWriter
 from tests.support_proxy import load

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from proxy.endpoint import Journal, read_journal
+from proxy.frames import FrameReader, Kind
 from proxy.relay import Relay
-from proxy.tee import FrameReader, Kind
 
 WAIT_S = 20
 
@@ -75,7 +75,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     control.bind(str(tmp_path / "control"))
     control.listen()
     ours, theirs = socket.socketpair()
-    relay = Relay(control=control, supervisor=theirs, journal=Journal(tmp_path / "journal"))
+    relay = Relay(control=control, supervisor=theirs, journal=Journal(tmp_path / "journal"), limit=256 << 20)
     bench = Bench(tmp_path, relay, asyncio.create_task(relay.run()), ours, str(tmp_path / "control"))
     await asyncio.sleep(0)
     yield bench

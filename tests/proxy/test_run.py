@@ -143,7 +143,7 @@ def test_recordings_go_to_a_private_folder_of_the_user(place: Place) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_nothing_to_record_leaves_no_file_but_the_one_asked_for(place: Place) -> None:
+def test_nothing_to_record_leaves_no_file(place: Place) -> None:
     done = place.run([sys.executable, "-m", "tubetap", "run", "--", sys.executable, "-c", "pass"])
     assert done.returncode == 0
     assert list((place.root / "state").rglob("*.mcap")) == []

@@ -7,7 +7,10 @@ import socket
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.tee import FrameReader, Kind, Tee
+from proxy.frames import FrameReader, Kind, fact_frame
+from proxy.tee import Tee
+
+LIMIT = 256 << 20
 
 
 async def read_all(sock: socket.socket, *, acknowledge: bool = False) -> list[tuple[Kind, int, int, bytes]]:
@@ -31,7 +34,7 @@ async def read_all(sock: socket.socket, *, acknowledge: bool = False) -> list[tu
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.binary(max_size=50)), max_size=20), st.data())
 def test_frames_survive_any_cut(frames: list[tuple[int, bytes]], data: st.DataObject) -> None:
-    facts = [Tee.frame(Kind(kind), 7, 9, {"data": payload.hex()}) for kind, payload in frames]
+    facts = [fact_frame(Kind(kind), 7, 9, {"data": payload.hex()}) for kind, payload in frames]
     stream = b"".join(part for fact in facts for part in fact)
     reader = FrameReader()
     found = []
@@ -46,7 +49,7 @@ def test_frames_survive_any_cut(frames: list[tuple[int, bytes]], data: st.DataOb
 
 async def test_everything_arrives_in_order() -> None:
     ours, theirs = socket.socketpair()
-    tee = Tee(asyncio.get_running_loop())
+    tee = Tee(asyncio.get_running_loop(), limit=LIMIT)
     tee.attach(ours, 1)
     reading = asyncio.create_task(read_all(theirs))
     chunks = [bytes([index % 256]) * (index * 37 % 5000) for index in range(2000)]
@@ -87,7 +90,7 @@ async def test_past_the_limit_chunks_are_counted_and_the_gap_is_told() -> None:
 
 
 async def test_a_recorder_that_dies_is_replaced_and_whole_frames_go_on() -> None:
-    tee = Tee(asyncio.get_running_loop())
+    tee = Tee(asyncio.get_running_loop(), limit=LIMIT)
     first, theirs = socket.socketpair()
     first.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     tee.attach(first, 1)
@@ -97,7 +100,7 @@ async def test_a_recorder_that_dies_is_replaced_and_whole_frames_go_on() -> None
     await asyncio.sleep(0.01)
     theirs.close()
     second, theirs = socket.socketpair()
-    tee.attach(second, 50, list(Tee.frame(Kind.OPENED, 1, 50, {"again": True})))
+    tee.attach(second, 50, list(fact_frame(Kind.OPENED, 1, 50, {"again": True})))
     reading = asyncio.create_task(read_all(theirs))
     assert await tee.finish(200, 10) == 0
     opened, lost, *frames, end = await reading
@@ -113,7 +116,7 @@ async def test_a_recorder_that_dies_is_replaced_and_whole_frames_go_on() -> None
 
 
 async def test_what_was_acknowledged_is_not_in_doubt() -> None:
-    tee = Tee(asyncio.get_running_loop())
+    tee = Tee(asyncio.get_running_loop(), limit=LIMIT)
     ours, theirs = socket.socketpair()
     tee.attach(ours, 1)
     reading = asyncio.create_task(read_all(theirs, acknowledge=True))
@@ -144,7 +147,7 @@ async def test_blocking_asks_to_stop_instead_of_dropping() -> None:
 
 
 async def test_without_a_recorder_everything_is_counted() -> None:
-    tee = Tee(asyncio.get_running_loop())
+    tee = Tee(asyncio.get_running_loop(), limit=LIMIT)
     tee.chunk(Kind.OUT, 1, 1, bytes(1000))
     tee.stop()
     tee.chunk(Kind.OUT, 1, 2, bytes(500))

@@ -1,0 +1,69 @@
+"""The frames in which the relay tells the recorder what it moved: a header and a payload, on a stream socket.
+
+The header is kind, connection, time and length of the payload, which is the raw bytes of a chunk or, for
+the few facts that are no traffic, JSON.
+"""
+
+import enum
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["FrameReader", "Kind", "fact_frame", "header"]
+
+_HEADER = struct.Struct("<BIQI")
+
+
+class Kind(enum.IntEnum):
+    """What a frame says; `IN` and `OUT` carry traffic, the others JSON."""
+
+    IN = 0
+    """A chunk from the connecting side to the binding side."""
+    OUT = 1
+    """A chunk from the binding side to the connecting side."""
+    OPENED = 2
+    CLOSED = 3
+    ENDPOINT = 4
+    PROCESS = 5
+    NOTE = 6
+    LOST = 7
+    """Chunks of one direction of one connection were dropped here: its stream goes on after a gap."""
+    END = 8
+    """The relay has nothing more to say; a stream that stops without it was cut off."""
+
+
+def header(kind: Kind, connection: int, time_ns: int, length: int) -> bytes:
+    """Return the header of a frame."""
+    return _HEADER.pack(kind, connection, time_ns, length)
+
+
+def fact_frame(kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return the two parts of a frame that is no traffic."""
+    data = json.dumps(fact).encode()
+    return header(kind, connection, time_ns, len(data)), data
+
+
+class FrameReader:
+    """Bytes as they come in, whole frames out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, int, memoryview]]:
+        """Yield `(kind, connection, time_ns, payload)` for each whole frame; payloads are views."""
+        if self._rest:
+            data = self._rest + data
+        view = memoryview(data)
+        position, end, header = 0, len(data), _HEADER.size
+        while end - position >= header:
+            kind, connection, time_ns, length = _HEADER.unpack_from(data, position)
+            if end - position - header < length:
+                break
+            position += header
+            yield _KINDS[kind], connection, time_ns, view[position : position + length]
+            position += length
+        self._rest = data[position:]
+
+
+_KINDS = tuple(Kind)
