@@ -69,7 +69,6 @@ class Endpoint:
             os.rename(self.real, self.path)
         except OSError:
             return False
-        self._remove_real()  # rename(2) leaves both names when they already are one file
         return True
 
     def clean_up(self) -> None:

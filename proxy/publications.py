@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 __all__ = ["Publications"]
 
-_MOST_MESSAGES = 1 << 14
+_MOST_MESSAGES = 1 << 17
 _MOST_BYTES = 64 << 20
 _MOST_MISSED = 1 << 12
 _MOST_MISSED_BYTES = 16 << 20

@@ -1,9 +1,8 @@
 """The agent: after each bind of an ipc endpoint it gives the advertised path to the relay.
 
-The program's own socket gets a second name beside the first, the relay makes a socket that leads to it,
-and one rename puts that in the advertised path: at every moment whoever connects there reaches the
-program. Nothing else changes, and if any step fails everything stays as the program made it. Python 3.8
-and newer, standard library only.
+The program's own socket is renamed, beside its first name, the relay makes a socket that leads to it, and
+that is moved to the advertised path before the bind returns. Nothing else changes, and if any step fails
+the socket gets its name back. Python 3.8 and newer, standard library only.
 """
 
 from __future__ import annotations
@@ -129,6 +128,9 @@ def _give_to_relay(path: str, report: dict[str, Any]) -> None:
     with control:
         inode = os.lstat(path).st_ino
         real = _second_name(path)
+        # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were the
+        # socket left in place, whoever had waited for it would connect past the relay.
+        os.rename(path, real)
         try:
             report.update(path=path, real=real, staging=real + "+", inode=inode)
             answer = _ask(control, report)
@@ -137,20 +139,16 @@ def _give_to_relay(path: str, report: dict[str, Any]) -> None:
             os.rename(real + "+", path)
             control.sendall(b"done\n")
         except BaseException:
-            _put_back(path, real, inode)
+            os.rename(real, path)
             raise
 
 
 def _second_name(path: str) -> str:
-    # A hard link beside the first name. One that says what it is if there is room in sun_path ("+" is for the
-    # relay's own socket while it is being made), else one that is no longer than most names.
+    # One that says what it is if there is room for it in sun_path ("+" is for the relay's own socket while
+    # it is being made), else one that is no longer than most names.
+    if len(os.fsencode(path + ".tap+")) <= _LONGEST_PATH:
+        return path + ".tap"
     folder = os.path.dirname(path)
-    real = path + ".tap"
-    if len(os.fsencode(real + "+")) <= _LONGEST_PATH:
-        if os.path.lexists(real):
-            os.unlink(real)
-        _link(path, real)
-        return real
     for number in range(100):
         real = os.path.join(folder, f"~{number}")
         if len(os.fsencode(real + "+")) > _LONGEST_PATH:
@@ -158,32 +156,12 @@ def _second_name(path: str) -> str:
                 f"no room for a second name: {path} has {len(os.fsencode(path))} of the {_LONGEST_PATH} bytes"
                 f" that a unix socket's path may have; use a shorter folder (for noob: NOOB_TMP_DIR)"
             )
-        try:
-            _link(path, real)
+        try:  # an empty file holds the name
+            os.close(os.open(real, os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             continue
         return real
     raise RuntimeError(f"too many sockets with long paths in {folder}")
-
-
-def _link(path: str, real: str) -> None:
-    try:
-        os.link(path, real)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links: for a moment there is no socket at the advertised path.
-        os.rename(path, real)
-
-
-def _put_back(path: str, real: str, inode: int) -> None:
-    try:
-        if os.path.lexists(path) and os.lstat(path).st_ino == inode:
-            os.unlink(real)
-        else:
-            os.rename(real, path)
-    except OSError:
-        pass
 
 
 def _connect() -> socket.socket | None:

@@ -40,14 +40,15 @@ class Bench:
 
     async def hand_over(self, path: Path, pid: int = 0, *, finish: bool = True) -> dict[str, Any]:
         real = f"{path}.tap"
-        os.link(path, real)
+        inode = path.stat().st_ino
+        os.rename(path, real)
         reader, writer = await asyncio.open_unix_connection(self.control)
         report = {
             "kind": "bind",
             "path": str(path),
             "real": real,
             "staging": real + "+",
-            "inode": path.stat().st_ino,
+            "inode": inode,
             "socket_type": "XPUB",
             "pid": pid or os.getpid(),
         }
