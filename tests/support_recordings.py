@@ -26,7 +26,7 @@ PIDS = {"command": 4100, "a": 4101, "b": 4102, "c": 4103}
 
 @dataclass
 class Tube:
-    """A tube of a command node, a camera `a`, a filter `b` and a merge `c`, with its endpoints and connections.
+    """A tube of a command node, a camera `a`, a filter `b` and a merge `c`, with all their connections.
 
     `publish` and `report` write one message and let the clock go on; `now_ns` is the recording's time.
     """
@@ -88,9 +88,7 @@ class Tube:
         )
         binder = Peer(version=(3, 1), mechanism="NULL", socket_type="ROUTER" if into_router else "XPUB")
         shared: dict[str, Any] = {"id": number, "endpoint": self.endpoints[endpoint]}
-        self.writer.record(
-            Connection(time_ns=self.now_ns, state="opened", peer_pid=PIDS.get(who), **shared)
-        )
+        self.writer.record(Connection(time_ns=self.now_ns, state="opened", peer_pid=PIDS.get(who), **shared))
         self.now_ns += self.step_ns
         self.writer.record(
             Connection(time_ns=self.now_ns, state="handshaken", peer=peer, binder=binder, **shared)
@@ -131,7 +129,7 @@ class Tube:
     def publish(
         self, owner: str, frames: tuple[bytes, ...], *, delays_ms: dict[str, float] | None = None
     ) -> int:
-        """Publish from an outbox to all that are connected to it; `delays_ms` by receiver, None for not at all."""
+        """Publish to all that are connected to an outbox; `delays_ms` by receiver, None for not at all."""
         delays: dict[str, Any] = {"command": 0.1, "a": 0.12, "b": 0.15, "c": 0.3, **(delays_ms or {})}
         receivers = [
             (delays[who], number)
@@ -235,7 +233,9 @@ class Tube:
         try:
             raise ValueError(text)
         except ValueError as error:
-            value = pickle.dumps({"err_type": ValueError, "err_args": error.args, "traceback": "Traceback ..."})
+            value = pickle.dumps(
+                {"err_type": ValueError, "err_args": error.args, "traceback": "Traceback ..."}
+            )
         self.report(node, "error", "pck__" + base64.b64encode(value).decode())
 
 
@@ -247,7 +247,9 @@ def camera_frame(height: int = 48, width: int = 64) -> str:
     return "pck__" + base64.b64encode(pickle.dumps(picture)).decode()
 
 
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\x1b[31m[bold]red[/bold] [@click=app.quit]x[/] \u202eabc\u202c\u200b\r\n\t\x9b2J"
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J\x1b[31m[bold]red[/bold] [@click=app.quit]x[/] \u202eabc\u202c\u200b\r\n\t\x9b2J"
+)
 """What a stranger may put into a payload: a title change, a cleared screen, markup, text turned round."""
 
 
@@ -293,7 +295,10 @@ def big_recording(path: Path, *, messages: int) -> Tube:
     """Record many small events, as fast as the writer goes."""
     tube = Tube(path, step_ns=SECOND // 20_000)
     tube.start()
-    frames = (b"event", tube.message("event", "a", [{"id": 1, "node_id": "a", "signal": "v", "epoch": 1, "value": 1}]))
+    frames = (
+        b"event",
+        tube.message("event", "a", [{"id": 1, "node_id": "a", "signal": "v", "epoch": 1, "value": 1}]),
+    )
     envelope = read_envelope(frames)
     first, second = tube.connections[("command", "a")], tube.connections[("b", "a")]
     write, delivered = tube.writer.message, tube.writer.delivered

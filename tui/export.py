@@ -1,94 +1,54 @@
-"""Writing messages out of a recording: as JSON lines, as the bare payload, or as a smaller recording."""
+"""Writing messages out of a recording: as JSON lines, as the bare payload, or as a smaller recording.
 
-import base64
-import os
+The ending of the file's name says which; files are private to the user and appear whole or not at all.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from recordings.edit.slicing import cut
+from recordings.export.fields import choose, messages
+from recordings.export.jsonl import DEFAULT_FIELDS, json_lines
+from recordings.output_files import whole_output
 from recordings.recording import Recording
-from recordings.writer import RecordingWriter
-
-KINDS = (".json", ".jsonl", ".bin", ".mcap")
-"""The endings that say what is written."""
 
 
-def write(recording: Recording, rows: NDArray[np.uint32], path: Path) -> int:
-    """Write rows to a new file; its ending says how. Returns how many messages were written.
+def write(recording: Recording, rows: NDArray[np.uint32], path: Path, *, why: str = "") -> int:
+    """Write rows to a new file and return how many messages were written.
 
-    Raises FileExistsError rather than writing over a file, and RecordingError where the recording can't be
-    read.
+    `why` is noted in a recording: the filter, usually. Raises RecordingError where the recording can't be
+    read or the file can't be written, and rather than writing over a file.
     """
-    if path.suffix.lower() == ".mcap":
-        return _write_recording(recording, rows, path)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
+    return KINDS[path.suffix.lower()](recording, rows, path, why)
+
+
+def _lines(recording: Recording, rows: NDArray[np.uint32], path: Path, why: str) -> int:
+    with whole_output(path) as file:
+        for line in json_lines(messages(recording, rows.tolist()), choose(DEFAULT_FIELDS)):
+            file.write(line.encode())
+    return len(rows)
+
+
+def _payloads(recording: Recording, rows: NDArray[np.uint32], path: Path, why: str) -> int:
+    with whole_output(path) as file:
         for row in rows.tolist():
-            if path.suffix.lower() == ".bin":
-                frames = recording.frames(row)
-                file.write(frames[-1] if frames else b"")
-            else:
-                file.write(_json_line(recording, row) + b"\n")
+            file.write(b"".join(recording.frames(row)[-1:]))
     return len(rows)
 
 
-def _json_line(recording: Recording, number: int) -> bytes:
-    row = recording.rows[number]
-    frames = recording.frames(number)
-    line: dict[str, object] = {
-        "number": number,
-        "time_ns": row.time_ns,
-        "type": row.type,
-        "from": row.sender,
-        "to": row.receivers,
-        "epoch": row.epoch if row.epoch >= 0 else None,
-        "frames": [_frame(frame) for frame in frames[:-1]],
-    }
-    if frames:
-        try:
-            line["message"] = msgspec.Raw(_checked(frames[-1]))
-        except (msgspec.DecodeError, RecursionError):
-            line["payload"] = _frame(frames[-1])
-    return msgspec.json.encode(line)
+def _recording(recording: Recording, rows: NDArray[np.uint32], path: Path, why: str) -> int:
+    mask = np.zeros(len(recording.rows), dtype=np.bool_)
+    mask[rows] = True
+    return cut(recording, mask, path, why=why or "chosen in the viewer").messages
 
 
-def _checked(payload: bytes) -> bytes:
-    """Give a payload that is JSON on one line, so that it can stand in a JSON line as it is."""
-    msgspec.json.decode(payload)
-    return msgspec.json.format(payload, indent=-1)
-
-
-def _frame(frame: bytes) -> object:
-    try:
-        return frame.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(frame).decode("ascii")}
-
-
-def _write_recording(recording: Recording, rows: NDArray[np.uint32], path: Path) -> int:
-    session = recording.session
-    writer = RecordingWriter(path, facts={**recording.facts, "exported_from": recording.path.name})
-    try:
-        for endpoint in session.endpoints.values():
-            writer.record(endpoint)
-        for number in rows.tolist():
-            endpoint = session.endpoints[int(recording.rows.endpoint[number])]
-            deliveries = recording.deliveries(number)
-            incoming = endpoint.socket_type in ("ROUTER", "PULL", "REP", "SUB")
-            connection = int(recording.rows.connection[number])
-            message = writer.message(
-                int(recording.rows.time_ns[number]),
-                endpoint.id,
-                connection,
-                "in" if incoming else "out",
-                recording.frames(number),
-                recording.envelope(number),
-                endpoint,
-            )
-            for delivery in deliveries:
-                writer.delivered(delivery.connection, message, delivery.time_ns)
-    finally:
-        writer.close()
-    return len(rows)
+KINDS: dict[str, Callable[[Recording, NDArray[np.uint32], Path, str], int]] = {
+    ".json": _lines,
+    ".jsonl": _lines,
+    ".bin": _payloads,
+    ".mcap": _recording,
+}
+"""What each ending makes."""

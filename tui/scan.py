@@ -7,6 +7,7 @@ at once.
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ class Scan:
         self._recording = recording
         self._stop = stop
         self._wrapped = 0
-        self._found: list[RowNumbers] = []
+        self._found: deque[RowNumbers] = deque()
         self._wake = threading.Event()
         self._cancelled = False
         self._thread = threading.Thread(target=self._run, name="scan", daemon=True)
@@ -56,6 +57,11 @@ class Scan:
         """Tell whether all known rows were looked at."""
         return self.scanned >= self._stop or bool(self.problem)
 
+    @property
+    def due(self) -> bool:
+        """Tell whether there is, or will be, something to take."""
+        return not self.done or bool(self._found)
+
     def extend(self, stop: int) -> None:
         """Tell that there are more rows now."""
         if stop > self._stop:
@@ -64,7 +70,9 @@ class Scan:
 
     def take(self) -> list[RowNumbers]:
         """Take what was found since the last call: arrays of rising row numbers."""
-        found, self._found = self._found, []
+        found = []
+        while self._found:
+            found.append(self._found.popleft())
         return found
 
     def cancel(self) -> None:

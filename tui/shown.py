@@ -104,6 +104,11 @@ class Shown:
         return self._scan.scanned / max(1, self._scan.total)
 
     @property
+    def due(self) -> bool:
+        """Tell whether a scan has, or will have, more to show."""
+        return self._scan is not None and self._scan.due
+
+    @property
     def problem(self) -> str:
         """Why a scan ended early, if it did."""
         return self._scan.problem if self._scan is not None else ""

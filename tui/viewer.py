@@ -107,7 +107,7 @@ class Viewer:
         if self.paused:
             return Changes(recording=changed)
         before = len(self.shown)
-        if changed or self.shown.progress is not None or self.shown.stop < len(self.rows):
+        if changed or self.shown.due or self.shown.stop < len(self.rows):
             self.shown.update()
             self.facets.update(self.recording, self.shown.stop)
         return Changes(changed, len(self.shown) != before)
@@ -163,11 +163,11 @@ class Viewer:
             return ""
         text, rows, answer = self._strictest
         if text != self.filter_text or len(self.rows) > 1.5 * rows + 1000:
-            counts = filter.explain(self.recording)
+            counts = [] if filter.needs_payload else filter.explain(self.recording)
             strictest = min(counts, key=lambda count: count.matching, default=None)
-            answer = "" if strictest is None else f"{strictest.text} lets {strictest.matching:,} through"
+            hides = [f"{strictest.text} lets {strictest.matching:,} through"] if strictest is not None else []
             unseen = [f"{name.name} was never seen" for name in filter.unseen(self.recording)]
-            answer = "; ".join([answer, *unseen[:2]])
+            answer = "; ".join([*hides, *unseen[:2]])
             self._strictest = (self.filter_text, len(self.rows), answer)
         return answer
 

@@ -134,7 +134,10 @@ class MessageActions:
     def action_decode_as(self) -> None:
         """Choose the decoder."""
         names = registry.decoders()
-        lines: list[list[Cell]] = [[("the one that fits best", "")], *([(text.safe(name, 40), "")] for name in names)]
+        lines: list[list[Cell]] = [
+            [("the one that fits best", "")],
+            *([(text.safe(name, 40), "")] for name in names),
+        ]
 
         def use(choice: int | None) -> None:
             if choice is not None:
@@ -267,13 +270,20 @@ class MessageActions:
         def write(answer: str | None) -> None:
             if answer is None:
                 return
-            path = Path(answer).expanduser()
-            try:
-                written = export.write(self.viewer.recording, rows, path)
-            except (RecordingError, OSError) as error:
-                self._say(str(error), error=True)
-            else:
-                self._say(f"wrote {text.plural(written, 'message')} to {path}")
+            path, why = Path(answer).expanduser(), self.viewer.filter_text
+            self._say(f"writing {text.plural(len(rows), 'message')} to {path}")
+            self._screen.run_worker(
+                lambda: self._write(rows, path, why), name="export", thread=True, exit_on_error=False
+            )
 
         hint = ".json and .jsonl: one JSON object a line; .bin: the payload bytes; .mcap: a recording"
         self._app.push_screen(Ask(question, value=name, hint=hint, check=check), write)
+
+    def _write(self, rows: NDArray[np.uint32], path: Path, why: str) -> None:
+        """Write an export; on a thread of its own, as it may take a while."""
+        try:
+            written = export.write(self.viewer.recording, rows, path, why=why)
+        except (RecordingError, OSError) as error:
+            self._app.call_from_thread(self._say, str(error), error=True)
+        else:
+            self._app.call_from_thread(self._say, f"wrote {text.plural(written, 'message')} to {path}")

@@ -280,7 +280,8 @@ class FilterLine(Widget):
         self.offers.display = on
         if on:
             column = 8 + min(self.offers.offers[0].start, 40)
-            self.offers.styles.offset = (min(column, max(0, self.screen.size.width - 66)), 2)
+            row = 3 if self.fault.display else 2
+            self.offers.styles.offset = (min(column, max(0, self.screen.size.width - 66)), row)
             self.offers.refresh(layout=True)
 
     def choose(self, steps: int) -> None:

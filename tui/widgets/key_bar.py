@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.binding import ActiveBinding
+from textual.widgets import Input
 
 from tui.keys import BY_ID, KEYS
 from tui.widgets.lines import Cell, Line
 
 AT_MOST = 7
 BY_RANK = sorted((key for key in KEYS if key.footer), key=lambda key: key.footer)
+TYPING = [BY_ID[id] for id in ("filter.done", "filter.cancel", "offer.take", "offer.next", "search.cancel")]
+"""The keys to name while a text is typed, when letters are text."""
 SCREENS = {BY_ID[id].label: id.partition(".")[2] for id in BY_ID if id.startswith("screen.")}
 """The screens' labels and names."""
 
@@ -34,7 +37,9 @@ class KeyBar(Line):
         room = self.text_width - sum(len(content) for content, _ in right)
         cells: list[Cell] = [(" ", "")]
         left = 1
-        entries = [active[key.id].binding for key in BY_RANK if key.id in active]
+        typing = isinstance(self.screen.focused, Input)
+        ranked = TYPING if typing else BY_RANK
+        entries = [active[key.id].binding for key in ranked if key.id in active]
         for binding in entries[:AT_MOST]:
             key = self.app.get_key_display(binding)
             width = len(key) + 1 + len(binding.description)

@@ -15,7 +15,6 @@ from recordings.errors import RecordingError
 from recordings.rows import Row
 from tui import text
 from tui.columns import STYLES, Column, cell_text, lay_out, term_for
-from tui.keys import bindings
 from tui.viewer import Viewer
 from tui.widgets.lines import Cell, Line, Lines
 
@@ -28,8 +27,6 @@ class MessageList(Lines):
 
     `column` is the index of the cell under the cursor among the columns on display.
     """
-
-    BINDINGS = bindings("filter.in", "filter.out", "filter.drop")
 
     def __init__(self, viewer: Viewer, *, id: str | None = None) -> None:
         super().__init__(id=id)
