@@ -7,7 +7,7 @@ From the outside in:
 - `decoders.summary`: a message in one line;
 - `decoders.messages`, `decoders.events`, `decoders.epochs`: noob's messages as typed models;
 - `decoders.pickles`, `decoders.arrays`: pickled values read as symbols, never run, and the numbers in them;
-- `decoders.registry`: any message as a tree (`decoders.tree`) by the decoder that fits (`decoders.interface`);
+- `decoders.registry`, `decoders.interface`: any message as a tree (`decoders.tree`), by who fits best;
 - `decoders.text`: the one sanitiser of what is shown.
 
 All of it is total: what can't be decoded becomes a value with a reason. Import the modules; this package

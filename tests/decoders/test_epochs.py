@@ -5,13 +5,14 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from noob.types import Epoch as NoobEpoch
 from pydantic import TypeAdapter, ValidationError
 
 from decoders.epochs import MAX_SEGMENTS, Epoch
 from decoders.errors import DecodeError
+from tests.support_fuzz import fuzz
 
 NODES = st.text(st.sampled_from("abc_9"), min_size=1, max_size=4)
 PATHS = st.lists(st.tuples(NODES, st.integers(0, 5)), max_size=3)
@@ -76,7 +77,7 @@ def test_what_is_no_epochs_text(text: str) -> None:
 
 
 @given(EPOCHS)
-@settings(max_examples=150)
+@fuzz
 def test_round_trips(epoch: Epoch) -> None:
     assert Epoch.from_text(str(epoch)) == epoch
     assert Epoch.from_wire(json.loads(json.dumps(epoch.to_wire()))) == epoch
@@ -88,7 +89,7 @@ def test_round_trips(epoch: Epoch) -> None:
 
 
 @given(EPOCHS, EPOCHS, NODES, st.integers(0, 9))
-@settings(max_examples=200)
+@fuzz
 def test_like_noobs(one: Epoch, other: Epoch, node: str, number: int) -> None:
     mine, theirs = noob(one), noob(other)
     assert NoobEpoch.from_wire(one.to_wire()) == mine

@@ -3,10 +3,11 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.text import safe, safe_bytes
+from tests.support_fuzz import fuzz
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_bytes() -> None:
 
 
 @given(st.text(st.characters(), max_size=60), st.none() | st.integers(0, 40))
-@settings(max_examples=200)
+@fuzz
 def test_always_one_harmless_line(text: str, limit: int | None) -> None:
     shown = safe(text, limit)
     assert all(unicodedata.category(character)[0] != "C" for character in shown)
@@ -58,7 +59,7 @@ def test_always_one_harmless_line(text: str, limit: int | None) -> None:
 
 
 @given(st.text(st.sampled_from("ab\x1b\u200b"), max_size=12), st.integers(1, 14))
-@settings(max_examples=200)
+@fuzz
 def test_a_limit_keeps_as_much_as_fits(text: str, limit: int) -> None:
     full = safe(text)
     shown = safe(text, limit)

@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.zmtp import (
@@ -22,6 +22,7 @@ from decoders.zmtp import (
     command_bytes,
     message_bytes,
 )
+from tests.support_fuzz import fuzz
 from tests.support_zmtp import greeting, metadata, ready
 
 HANDSHAKE = greeting() + ready(b"XPUB")
@@ -228,7 +229,7 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(st.lists(FRAMES, max_size=8), st.lists(st.integers(0, 10_000), max_size=12))
-@settings(max_examples=150, deadline=None)
+@fuzz
 def test_what_was_sent_comes_out(messages: list[list[bytes]], cuts: list[int]) -> None:
     data = HANDSHAKE + b"".join(map(message_bytes, messages))
     assert whole(cut(data, cuts))[2:] == [Message(tuple(frames)) for frames in messages]
@@ -241,7 +242,7 @@ def test_what_was_sent_comes_out(messages: list[list[bytes]], cuts: list[int]) -
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3),
     st.lists(st.integers(0, 10_000), max_size=12),
 )
-@settings(max_examples=200, deadline=None)
+@fuzz
 def test_chunks_make_no_difference(
     mechanism: bytes,
     socket_type: bytes,
@@ -262,7 +263,7 @@ def test_chunks_make_no_difference(
 
 
 @given(st.lists(st.binary(max_size=300), max_size=5), st.sampled_from([b"", greeting(), HANDSHAKE]))
-@settings(max_examples=200, deadline=None)
+@fuzz
 def test_any_bytes_give_events(chunks: list[bytes], start: bytes) -> None:
     whole([start, *chunks])
     parser = StreamParser()
