@@ -269,10 +269,10 @@ class ArrayView:
         return view
 
     def _pixels(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-        """Return these rows and columns, reading only the rows where a row's bytes lie together."""
+        """Return these rows and columns; reads only those rows if they are few and each lies together."""
         row_bytes = math.prod(self.shape[1:]) * self._dtype.itemsize
         span = sum((n - 1) * s for n, s in zip(self.shape[1:], self._strides[1:], strict=True))
-        if span > 4 * row_bytes:
+        if span > 4 * row_bytes or 3 * len(rows) > len(self):
             whole: npt.NDArray[Any] = self.numpy()[rows][:, columns]
             return whole
         return np.stack([self.sub(row).numpy()[columns] for row in rows.tolist()])
@@ -369,9 +369,12 @@ def _sampled(length: int, target: int) -> tuple[npt.NDArray[np.intp], int]:
 def _brightness(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     if pixels.dtype.kind == "c":
         pixels = np.abs(pixels)
-    values = pixels.astype(np.float64)
+    if pixels.ndim == 2:
+        return pixels.astype(np.float64)
     # RGB or BGR is not known, so channels count the same; the fourth is transparency
-    return values[:, :, :3].mean(axis=2) if values.ndim == 3 else values
+    channels = [pixels[:, :, channel].astype(np.float64) for channel in range(min(3, pixels.shape[2]))]
+    brightness: npt.NDArray[np.float64] = sum(channels[1:], channels[0]) / len(channels)
+    return brightness
 
 
 def _stretched(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -8,7 +8,6 @@ from decoders.pickles.machine import Limits
 from decoders.pickles.reading import after_prefix, read_source
 from decoders.pickles.sources import Base64Source, PlainSource
 from decoders.pickles.values import Unreadable, Value
-from decoders.text import safe
 
 _LIMITS = Limits(opcodes=800, memo=800, depth=100, inline=256, string=2048, line=4096, window=2048)
 _HEAD = 8192
@@ -22,7 +21,8 @@ def head(text: str | bytes, *, limit: int = 120, whole: bool = True) -> str:
     """
     value = _read_head(text)
     if isinstance(value, Unreadable) and value.pieces and (value.limited or not whole):
-        return safe(f"{one_line(value.pieces[0], limit - 2)} …", limit)
+        line = one_line(value.pieces[0], limit - 2)
+        return line if line.endswith("…") else f"{line} …"
     return one_line(value, limit)
 
 
