@@ -90,8 +90,9 @@ class Block:
 
     `kind` holds positions in `kinds`, `offset` that of the message record in the uncompressed chunk.
     `records` are control records as (kind, JSON), `payloads` the messages of the session types as (position
-    of the row, payload). `chunks` are (offset of the chunk record in the file, rows); a block that stands
-    in front of its chunk says 0.
+    of the row, payload). `chunks` are (offset of the chunk record in the file, rows); a block that stands in
+    front of its chunk says 0. `home` is the offset of the record that a part of the row index was written to: found
+    elsewhere it is not to be believed, for another program has copied it from a file with other offsets.
     """
 
     kinds: list[Kind]
@@ -107,6 +108,7 @@ class Block:
     payloads: list[tuple[int, bytes]] = field(default_factory=list)
     chunks: list[tuple[int, int]] = field(default_factory=list)
     place: ChunkPlace | None = None
+    home: int = 0
 
     def __len__(self) -> int:
         return len(self.id)
@@ -122,6 +124,7 @@ class _Body(msgspec.Struct, array_like=True):
     payloads: list[tuple[int, bytes]]
     chunks: list[tuple[int, int]]
     place: ChunkPlace | None
+    home: int
 
 
 _KIND_NUMBER: Final = {kind: number for number, kind in enumerate(CONTROL_KINDS)}
@@ -156,6 +159,7 @@ def encode_content(block: Block, follows: int = 0) -> bytes:
         payloads=block.payloads,
         chunks=block.chunks,
         place=block.place,
+        home=block.home,
     )
     packed = _compressor.compress(_encoder.encode(body))
     first = int(block.id[0]) if len(block) else 0
@@ -242,6 +246,7 @@ def _from_body(body: _Body, rows: int) -> Block:
         body.payloads,
         body.chunks,
         body.place,
+        body.home,
     )
 
 

@@ -20,7 +20,7 @@ from mcap.records import (
     Statistics as StatisticsRecord,
 )
 
-from recordings.block import Block, ChunkPlace, encode_content, merge
+from recordings.block import Block, ChunkPlace, merge
 from recordings.chunks import SealedChunk
 from recordings.container import RECORD, Opcode, encode
 from recordings.layout import MAGIC
@@ -54,8 +54,8 @@ class Statistics:
 
 def row_index(
     file: int, start: int, end: int, on_chunk: Callable[[int, ChunkPlace], None]
-) -> Iterator[bytes]:
-    """The parts of the row index over the blocks between two offsets of a file that we wrote.
+) -> Iterator[Block]:
+    """The parts of the row index, over the blocks between two offsets of a file that we wrote.
 
     Tells `on_chunk` where each chunk is on the way.
     """
@@ -69,10 +69,10 @@ def row_index(
         rows += len(block)
         size += sum(len(data) for _, data in block.records) + sum(len(data) for _, data in block.payloads)
         if rows >= PART_ROWS or size >= PART_BYTES:
-            yield encode_content(merge(blocks))
+            yield merge(blocks)
             blocks, rows, size = [], 0, 0
     if blocks:
-        yield encode_content(merge(blocks))
+        yield merge(blocks)
 
 
 class Summary:

@@ -279,23 +279,29 @@ class Recording:
         while self._parts:
             part = self._parts.popleft()
             try:
-                content = read_attachment(self._file, part)
-                block = decode_content(content)
+                block = decode_content(read_attachment(self._file, part))
                 if (len(self.rows) + len(block)) * BYTES_PER_ROW > self._size:
                     raise Damage("the row index claims more rows than there can be")
             except Damage as error:
-                # The chunks tell the same, only slower: go on behind the last one that the index told of.
                 self._problem(f"{error}; going on without the row index")
-                self._parts.clear()
-                self._walking = True
-                self._walk = Walk(self._file, self._chunks[-1] if self._chunks else len(MAGIC))
-                self._chunk_last = self._chunks[-1] if self._chunks else -1
+                self._leave_index()
+                break
+            if block.home != part.offset:
+                self._leave_index()
                 break
             self._add(block, ("block", _data_offset(part), part.data_size))
             if time.monotonic() > deadline:
                 return
         if self._walking and not self._ended:
             self._walk_on(deadline)
+
+    def _leave_index(self) -> None:
+        """Go on behind the last chunk that the row index told of: the chunks tell the same, only slower."""
+        self._parts.clear()
+        self._walking = True
+        if self._chunks:
+            self._chunk_last = self._chunks[-1]
+            self._walk = Walk(self._file, self._chunk_last)
 
     def _walk_on(self, deadline: float) -> None:
         """Go on from record to record, as far as the file reaches or the time allows."""

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
 
+from recordings.block import encode_content
 from recordings.chunks import SealedChunk
 from recordings.container import encode
 from recordings.ending import Statistics, Summary, row_index
@@ -123,7 +124,8 @@ class FileSink:
         """Append row index and summary."""
         summary = Summary(vocabulary.summary(), self._statistics)
         for part in row_index(self._file, len(MAGIC), self._size, summary.add_chunk):
-            self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, part)
+            part.home = self._size
+            self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, encode_content(part))
         self._add_metadata(
             END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(self._statistics.rows)}
         )

@@ -240,16 +240,16 @@ def hostile_blocks() -> Iterator[bytes]:
 
     columns = [empty] * 7
     runs = [empty] * 4
-    yield make(1 << 20, [1 << 20, [], columns, 0, runs, [], [], [[0, 1 << 20]], None], follows=1000)
-    yield make(1 << 31, [1 << 31, [], columns, 0, runs, [], [], [[0, 1 << 31]], None])
-    yield make(5, [5, [], columns, 0, runs, [], [], [[0, 5]], None])
-    yield make(5, [5, [], columns[:3], 0, runs, [], [], [[0, 5]], None])
-    yield make(0, [0, [], columns, 1 << 40, runs, [], [], [], None])
-    yield make(0, [0, [], columns, 1000, runs, [], [], [], None])
-    yield make(0, [0, [], columns, 0, runs, [[99, b""]], [], [], None])
-    yield make(0, [0, [], columns, 0, runs, [], [[0, b""]], [], None])
-    yield make(0, [0, [[70000, 0, "in", "", ""]], columns, 0, runs, [], [], [], None])
-    yield make(0, [0, [[1, 0, "up", "", ""]], columns, 0, runs, [], [], [], None])
+    yield make(1 << 20, [1 << 20, [], columns, 0, runs, [], [], [[0, 1 << 20]], None, 0], follows=1000)
+    yield make(1 << 31, [1 << 31, [], columns, 0, runs, [], [], [[0, 1 << 31]], None, 0])
+    yield make(5, [5, [], columns, 0, runs, [], [], [[0, 5]], None, 0])
+    yield make(5, [5, [], columns[:3], 0, runs, [], [], [[0, 5]], None, 0])
+    yield make(0, [0, [], columns, 1 << 40, runs, [], [], [], None, 0])
+    yield make(0, [0, [], columns, 1000, runs, [], [], [], None, 0])
+    yield make(0, [0, [], columns, 0, runs, [[99, b""]], [], [], None, 0])
+    yield make(0, [0, [], columns, 0, runs, [], [[0, b""]], [], None, 0])
+    yield make(0, [0, [[70000, 0, "in", "", ""]], columns, 0, runs, [], [], [], None, 0])
+    yield make(0, [0, [[1, 0, "up", "", ""]], columns, 0, runs, [], [], [], None, 0])
     yield make(0, "text")
     deep = b"\x91" * 100_000 + b"\x90"
     yield resigned(head.pack(block_module.SIGNATURE, 0, 0, 0, 0) + zstandard.ZstdCompressor().compress(deep))
