@@ -38,8 +38,8 @@ def replay_node(
     """Feed the real node `node` of `tube` what it got in `recording`, and say whether it does the same again.
 
     Everything as in `tubetap replay --as command`, but as fast as causes allow unless `rate` is given, and
-    with this interpreter. Times are in seconds; 0 for `timeout` means no limit. The node's own output is kept and
-    shown only if it can't start. Raises RecordingError if the replay could not run.
+    with this interpreter. Times are in seconds; 0 for `timeout` means no limit. The node's own output is kept
+    and shown only if it can't start. Raises RecordingError if the replay could not run.
     """
     from recordings.recording import Recording
     from recordings.replay import (

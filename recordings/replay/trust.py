@@ -64,6 +64,8 @@ _STATEFUL = _words(
 )
 """Constructors whose results take their content in a second step (BUILD)."""
 
+_PYTHON_2 = ("__builtin__", "copy_reg", "exceptions")
+
 _HARMLESS_FLAGS = (0, 8)  # 8: memory is cleared first, as text needs it
 
 _PLAIN_DTYPE = re.compile(r"[|<>=]?(?:[?bBhHiIlLqQefdgFDG]|[biufc]\d{1,2}|[SUV]\d{1,9}|[mM]8(?:\[\w+\])?)")
@@ -109,7 +111,7 @@ def refuse_foreign_code(recording: Recording, rows: Sequence[int]) -> None:
 def why_not_plain(data: bytes) -> str:
     """Say why a pickle is more than plain data and numpy arrays; "" if it is not."""
     reason = _odd_opcodes(data)
-    return reason or _odd_values(read(data))
+    return reason or _odd_values(read(data), old=data[:1] != b"\x80" or data[1:2] < b"\x03")
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -126,8 +128,8 @@ def _odd_opcodes(data: bytes) -> str:
     """Check the stream itself: what it throws away would not be in the tree of its result."""
     depths = [0]
     try:
-        for opcode, _argument, _position in pickletools.genops(data):
-            if opcode.name not in _OPCODES:
+        for opcode, _argument, position in pickletools.genops(data):
+            if opcode.name not in _OPCODES or (opcode.name == "PROTO" and position):
                 return f"a pickle with the opcode {opcode.name}"
             before, after = opcode.stack_before, opcode.stack_after
             if pickletools.markobject in after:
@@ -146,7 +148,8 @@ def _odd_opcodes(data: bytes) -> str:
     return "" if depths == [0] else "a pickle that leaves something on its stack"
 
 
-def _odd_values(root: Value) -> str:
+def _odd_values(root: Value, *, old: bool) -> str:
+    """Check what the pickle builds; `old` for a protocol in which Python 2's module names mean today's."""
     stack: list[Value] = [root]
     seen: set[int] = set()
     while stack:
@@ -165,11 +168,15 @@ def _odd_values(root: Value) -> str:
             case Mapping():
                 stack.extend(value.keys)
                 stack.extend(value.values)
+            case Global() if value.module in _PYTHON_2 and not old:
+                return f"a reference to the module {value.module}"
             case Global() if value.path in _CLASSES:
                 pass
             case Global():
                 return f"a reference to {value.path}"
-            case Call(function=Global() as function) if function.path in _CONSTRUCTORS:
+            case Call(function=Global() as function) if function.path in _CONSTRUCTORS and (
+                old or function.module not in _PYTHON_2
+            ):
                 if value.states and function.path not in _STATEFUL:
                     return f"a {function.path} with a state of its own"
                 if function.path == "numpy.dtype":

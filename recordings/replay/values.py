@@ -159,8 +159,6 @@ class _Walk:
                 return False
         if isinstance(then, str) and isinstance(now, str):
             return then == now or _ADDRESS.sub("", then) == _ADDRESS.sub("", now)
-        if isinstance(then, Blob) and isinstance(now, Blob):
-            return then.encoding == now.encoding and len(then) == len(now) and then.read() == now.read()
         return type(then) is type(now) and bool(then == now)
 
     def _sets(self, then: _Opened, now: _Opened, path: Path) -> Iterator[ValueDifference]:
@@ -216,9 +214,9 @@ def _open(value: Any) -> _Opened:
     if isinstance(value, PickledValue):
         value = value.read()
     match value:
-        case Blob() if value.encoding is not None:
-            return _Opened("leaf", "str", value.text())
-        case None | bool() | int() | float() | str() | bytes() | Blob():
+        case Blob():
+            return _Opened("leaf", "", value.read() if value.encoding is None else value.text())
+        case None | bool() | int() | float() | str() | bytes():
             return _Opened("leaf", "", value)
         case Raised():
             return _Opened("object", value.type, members=[("args", value.args)])
