@@ -82,6 +82,7 @@ class Session:
         self._report = SessionReport()
         self._lock = threading.Lock()
         self._finishing = False
+        self._abandoned = False
         self._recording = threading.Event()
         self._relay_ready = False
         self._program: dict[str, Any] | None = None
@@ -142,7 +143,7 @@ class Session:
         """End relay and recorder in that order, put back or remove their sockets, and report."""
         with self._lock:
             self._finishing = True
-        if not self._report.endpoints and not self._outputs:
+        if not self._outputs and not _has_content(self.directory / "journal"):
             # No agent came, or none had anything to report: there is nothing to wait for.
             self._report.why_nothing = why_nothing(self._command, self.directory, self._report.left_alone)
             self.abandon()
@@ -171,7 +172,8 @@ class Session:
 
     def abandon(self) -> None:
         """End everything at once, leaving nothing behind."""
-        self._finishing = True
+        with self._lock:
+            self._finishing = self._abandoned = True
         for process in (self._relay, self._recorder):
             if process is not None and process.poll() is None:
                 process.kill()
@@ -283,9 +285,11 @@ class Session:
             self._recorder_died(code, outcome)
 
     def _recorder_died(self, code: int, outcome: str) -> None:
-        if outcome != "error":
-            self._problem(f"the recorder ended with code {code}")
         with self._lock:
+            if self._abandoned:
+                return
+            if outcome != "error":
+                self._problem(f"the recorder ended with code {code}")
             if self._finishing:
                 return
             if outcome == "error" or self._recorders >= _MOST_RECORDERS:
@@ -348,6 +352,13 @@ def reserve_next(path: Path) -> Path:
         if not candidate.exists():
             return reserve(candidate)
     raise ProxyError(f"too many recordings beside {path}")
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _private_directory() -> Path:

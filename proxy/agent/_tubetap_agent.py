@@ -87,9 +87,15 @@ def _patch(module: Any) -> None:
 
     @functools.wraps(original)
     def bind(self: Any, addr: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, addr, *args, **kwargs)
+        control = _prepare(addr)
         try:
-            _after_bind(self)
+            result = original(self, addr, *args, **kwargs)
+        except BaseException:
+            if control is not None:
+                control.close()
+            raise
+        try:
+            _after_bind(self, control)
         except Exception as error:
             _tell({"kind": "failed", "address": str(addr), "reason": f"{type(error).__name__}: {error}"})
         return result
@@ -98,49 +104,67 @@ def _patch(module: Any) -> None:
     module.Socket.bind = bind
 
 
-def _after_bind(sock: Any) -> None:
+def _prepare(addr: Any) -> socket.socket | None:
+    # All that takes time comes before the bind: after it, a peer that waits for the path must find it moved.
+    try:
+        text = addr.decode() if isinstance(addr, bytes) else str(addr)
+        return _connect() if text.startswith("ipc://") else None
+    except Exception:
+        return None
+
+
+def _after_bind(sock: Any, control: socket.socket | None) -> None:
     address = os.fsdecode(sock.getsockopt(_LAST_ENDPOINT).rstrip(b"\0"))
-    number = sock.getsockopt(_TYPE)
-    socket_type = _SOCKET_TYPES[number] if 0 <= number < len(_SOCKET_TYPES) else str(number)
     scheme, _, path = address.partition("://")
-    if scheme != "ipc" or path.startswith("@"):
-        kind = "ipc abstract" if scheme == "ipc" else scheme
-        if kind not in _left_alone:
-            _left_alone.add(kind)
-            _tell({"kind": "left", "address": address, "scheme": kind, "socket_type": socket_type})
+    if scheme == "ipc" and not path.startswith("@"):
+        if control is not None:
+            with control:
+                _give_to_relay(control, path, sock)
         return
-    report = {
-        "kind": "bind",
-        "socket_type": socket_type,
-        "routing_id": sock.getsockopt(_ROUTING_ID).hex(),
-        "wildcard": not os.path.isabs(path) and os.path.basename(path) == "socket",
-        "parent": os.getppid(),
-        "command_line": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
-        "versions": _versions(),
-    }
-    _give_to_relay(os.path.abspath(path), report)
+    if control is not None:
+        control.close()
+    kind = "ipc abstract" if scheme == "ipc" else scheme
+    if kind not in _left_alone:
+        _left_alone.add(kind)
+        _tell({"kind": "left", "address": address, "scheme": kind, "socket_type": _socket_type(sock)})
 
 
-def _give_to_relay(path: str, report: dict[str, Any]) -> None:
-    control = _connect()
-    if control is None:
-        return
-    with control:
-        inode = os.lstat(path).st_ino
-        real = _second_name(path)
-        # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were the
-        # socket left in place, whoever had waited for it would connect past the relay.
-        os.rename(path, real)
-        try:
-            report.update(path=path, real=real, staging=real + "+", inode=inode)
-            answer = _ask(control, report)
-            if not answer.get("listening"):
-                raise RuntimeError(answer.get("error", "the relay did not answer"))
-            os.rename(real + "+", path)
-            control.sendall(b"done\n")
-        except BaseException:
-            os.rename(real, path)
-            raise
+def _socket_type(sock: Any) -> str:
+    number = sock.getsockopt(_TYPE)
+    return _SOCKET_TYPES[number] if 0 <= number < len(_SOCKET_TYPES) else str(number)
+
+
+def _give_to_relay(control: socket.socket, path: str, sock: Any) -> None:
+    wildcard = not os.path.isabs(path) and os.path.basename(path) == "socket"
+    path = os.path.abspath(path)
+    real = _second_name(path)
+    inode = os.lstat(path).st_ino
+    # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were the socket
+    # left in place, whoever had waited for it would connect past the relay.
+    os.rename(path, real)
+    try:
+        report = {
+            "kind": "bind",
+            "path": path,
+            "real": real,
+            "staging": real + "+",
+            "inode": inode,
+            "wildcard": wildcard,
+            "socket_type": _socket_type(sock),
+            "routing_id": sock.getsockopt(_ROUTING_ID).hex(),
+            "pid": os.getpid(),
+            "parent": os.getppid(),
+            "command_line": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
+            "versions": _versions(),
+        }
+        answer = _ask(control, report)
+        if not answer.get("listening"):
+            raise RuntimeError(answer.get("error", "the relay did not answer"))
+        os.rename(real + "+", path)
+        control.sendall(b"done\n")
+    except BaseException:
+        os.rename(real, path)
+        raise
 
 
 def _second_name(path: str) -> str:
@@ -165,6 +189,7 @@ def _second_name(path: str) -> str:
 
 
 def _connect() -> socket.socket | None:
+    import json  # noqa: F401 - so that it is there when time matters
     import socket
 
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -181,7 +206,7 @@ def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
     import json
     import time
 
-    report["pid"] = os.getpid()
+    control.settimeout(_PATIENCE_S)
     control.sendall(json.dumps(report).encode() + b"\n")
     deadline = time.monotonic() + _PATIENCE_S
     data = b""
