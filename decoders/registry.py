@@ -1,21 +1,33 @@
-"""Who decodes what: decoders by name, the best one for given frames, and raw bytes with the reason when none
-can.
+"""Who decodes what: decoders by name, the best one for given frames, raw bytes when none can.
 
-Decoders are found by entry point (group `tubetap.decoders`), the ones shipped here as well as those of other
-packages: each entry names a `Decoder`, or something that makes one when called without arguments.
+Those of other packages are found by entry point (group `tubetap.decoders`); each entry names a `Decoder`, or
+something that makes one when called without arguments.
 """
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from decoders.generic import RawDecoder
 from decoders.interface import Context, Decoded, Decoder
 from decoders.text import safe
 
-__all__ = ["GROUP", "Context", "Decoded", "Decoder", "decode", "decoders", "failures"]
+__all__ = ["GROUP", "SHIPPED", "Context", "Decoded", "Decoder", "decode", "decoders", "failures"]
 
 GROUP = "tubetap.decoders"
+
+SHIPPED = tuple(
+    EntryPoint(name, f"decoders.{place}", GROUP)
+    for name, place in [
+        ("noob", "noob:NoobDecoder"),
+        ("jupyter", "jupyter:JupyterDecoder"),
+        ("json", "generic:JsonDecoder"),
+        ("msgpack", "generic:MsgpackDecoder"),
+        ("text", "generic:TextDecoder"),
+        ("raw", "generic:RawDecoder"),
+    ]
+)
+"""The decoders that come with tubetap; listed in its package metadata too, which may be missing or old."""
 
 _SUMMARY_LIMIT = 120
 
@@ -83,18 +95,16 @@ def _found() -> dict[str, Decoder]:
 
 @cache
 def _load() -> tuple[dict[str, Decoder], dict[str, str]]:
-    """Load all decoders, once; a name that is taken stays with who came first, and ours come first."""
+    """Load all decoders, once; a name that is taken stays with who came first, and the shipped ones do."""
     found: dict[str, Decoder] = {}
     failed: dict[str, str] = {}
-    entries = sorted(
-        entry_points(group=GROUP), key=lambda entry: entry.dist is None or entry.dist.name != "tubetap"
-    )
-    for entry in entries:
+    for entry in (*SHIPPED, *entry_points(group=GROUP)):
+        if entry.name in found:
+            continue
         try:
             loaded = entry.load()
             decoder: Decoder = loaded() if callable(loaded) else loaded
             found.setdefault(decoder.name, decoder)
         except Exception as error:  # what another package does while it is imported is not known
             failed[entry.name] = _reason(error)
-    found.setdefault(_RAW.name, _RAW)
     return found, failed
