@@ -1,0 +1,192 @@
+"""The ways between a binding and a connecting peer that are compared: nothing, `zmq.proxy`, tubetap.
+
+A route is a context manager that yields a `Way`: where to bind, where to connect, and what became of it.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.meter import Meter
+from proxy.interpose import environment
+from proxy.launch import start
+from proxy.session import Session
+
+__all__ = ["PROGRAMS", "Outcome", "Way", "folder", "launch", "route"]
+
+PROGRAMS = Path(__file__).parent / "programs"
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Outcome:
+    """What a route has to show: messages recorded, bytes lost, when it was done (perf_counter), its file."""
+
+    messages: int = 0
+    lost_bytes: int = 0
+    done: float = 0.0
+    file: Path | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Way:
+    """A way from `bind` to `connect`. `env` is for the process that binds. `meter` watches the processes that
+    stand in the way; `finish` ends them in good order."""
+
+    bind: str
+    connect: str
+    env: dict[str, str]
+    meter: Meter
+    finish: Callable[[], Outcome]
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for one run, private and gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def launch(program: str, *arguments: object, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start one of the programs; lines go in and come out."""
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAMS / f"{program}.py"), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+
+
+@contextlib.contextmanager
+def route(
+    name: str,
+    place: Path,
+    *,
+    pattern: str = "pubsub",
+    hwm: int = 0,
+    last: str = "",
+    on_overflow: str = "drop",
+    limit: int | None = None,
+    tcp: bool = False,
+) -> Iterator[Way]:
+    """The route of this name, in the folder `place`.
+
+    `hwm` is set on the sockets of proxies, `last` ends the fair recorder, `limit` and `on_overflow` are
+    tubetap's buffer.
+    """
+    real, advertised = (_tcp(), _tcp()) if tcp else (f"ipc://{place}/real", f"ipc://{place}/advertised")
+    with contextlib.ExitStack() as stack:
+        meter = stack.enter_context(Meter())
+        way = Way(real, real, dict(os.environ), meter, Outcome)
+        if name.startswith("zmq.proxy"):
+            way.connect = advertised
+            way.finish = _zmq_proxy(stack, name, place, way, pattern, hwm, last)
+        elif name == "tubetap relay alone":
+            _relay_alone(stack, place, way)
+        elif name.startswith("tubetap"):
+            way.finish = _recording(stack, place, way, limit, on_overflow)
+        elif name != "direct":
+            raise ValueError(name)
+        yield way
+
+
+def _tcp() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _zmq_proxy(
+    stack: contextlib.ExitStack, name: str, place: Path, way: Way, pattern: str, hwm: int, last: str
+) -> Callable[[], Outcome]:
+    capture = f"ipc://{place}/capture"
+    options: list[object] = ["--pattern", pattern, "--hwm", hwm]
+    if name == "zmq.proxy, capture drained":
+        options += ["--capture", "drain"]
+    elif name == "zmq.proxy, Python recorder":
+        options += ["--capture", capture]
+    forwarder = launch("forward", way.bind, way.connect, *options)
+    stack.callback(_end, forwarder)
+    _line(forwarder)
+    way.meter.watch("forwarder", forwarder.pid)
+    if name != "zmq.proxy, Python recorder":
+        return Outcome
+    file = place / "fair.mcap"
+    recorder = launch("record_capture", capture, file, "--last", last, "--hwm", hwm)
+    stack.callback(_end, recorder)
+    _line(recorder)
+    way.meter.watch("recorder", recorder.pid)
+
+    def finish() -> Outcome:
+        told = json.loads(_line(recorder) or '{"messages": 0, "done": 0}')
+        return Outcome(told["messages"], 0, told["done"], file)
+
+    return finish
+
+
+def _relay_alone(stack: contextlib.ExitStack, place: Path, way: Way) -> None:
+    """The relay as tubetap starts it, but told that there will be no recorder."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(place / "control"))
+    listener.listen(16)
+    ours, theirs = socket.socketpair()
+    with listener, theirs:
+        relay = start(
+            "proxy.relay",
+            *(str(listener.fileno()), str(theirs.fileno()), str(place / "journal"), "1000000", "drop"),
+            descriptors=(listener.fileno(), theirs.fileno()),
+        )
+    stack.callback(_end, relay)
+    stack.callback(ours.close)
+    ours.sendall(b"unrecorded\n")
+    way.meter.watch("relay", relay.pid)
+    way.env = environment(way.env, place / "control")
+
+
+def _recording(
+    stack: contextlib.ExitStack, place: Path, way: Way, limit: int | None, on_overflow: str
+) -> Callable[[], Outcome]:
+    """Relay and recorder as `tubetap run` starts them."""
+    file = place / "run.mcap"
+    bounds: dict[str, Any] = {} if limit is None else {"limit": limit}
+    session = Session(file, facts={}, on_overflow=on_overflow, **bounds)
+    session.start()
+    stack.callback(session.abandon)
+    if not session.wait_recording():
+        raise RuntimeError("the recorder did not start")
+    way.meter.watch_children("relay", "proxy.relay", "recorder", "proxy.recorder")
+    way.env = environment(way.env, session.control)
+
+    def finish() -> Outcome:
+        report = session.finish()
+        return Outcome(report.messages, report.lost_bytes, time.perf_counter(), file, report.problems)
+
+    return finish
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
