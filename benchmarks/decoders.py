@@ -1,6 +1,4 @@
-"""The cost of looking at a message: tubetap's envelope, summary and typed message beside what else reads
-JSON.
-"""
+"""The cost of looking at a message: envelope, summary, typed message, beside what else reads JSON."""
 
 import base64
 import json

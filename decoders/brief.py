@@ -1,6 +1,4 @@
-"""A value in a few words, for one-line summaries: cut off in the middle of a large one, never walked to its
-end.
-"""
+"""A value in a few words, for one-line summaries: a large one is cut off, never walked to its end."""
 
 from collections.abc import Iterator
 from datetime import datetime

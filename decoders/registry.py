@@ -30,8 +30,6 @@ SHIPPED = tuple(
 """The decoders that come with tubetap; listed in its package metadata too, which may be missing or old."""
 
 _SUMMARY_LIMIT = 120
-
-
 _NOWHERE = Context()
 _RAW = RawDecoder()
 
