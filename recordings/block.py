@@ -91,7 +91,7 @@ class Block:
     `kind` holds positions in `kinds`, `offset` that of the message record in the uncompressed chunk.
     `records` are control records as (kind, JSON), `payloads` the messages of the session types as (position
     of the row, payload). `chunks` are (offset of the chunk record in the file, rows); a block that stands in
-    front of its chunk says 0. `home` is the offset of the record that a part of the row index was written to: found
+    front of its chunk says 0. `home` is the offset of the record that a part of the row index was written to:
     elsewhere it is not to be believed, for another program has copied it from a file with other offsets.
     """
 
