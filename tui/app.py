@@ -7,6 +7,7 @@ app only ever reads recordings; closing it changes nothing for whoever writes th
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,6 +34,8 @@ TICKS_PER_SECOND = 20
 TICKS_PER_SECOND_REMOTE = 10
 """Over SSH every painted line is sent."""
 SLOW_EVERY_S = 0.25
+LATE_FACTOR = 1.5
+"""A tick that comes so many times its interval after the one before counts as late."""
 
 SCREENS: tuple[tuple[str, type[RecordingScreen]], ...] = (
     ("messages", MessagesScreen),
@@ -88,7 +91,7 @@ class TubetapApp(App[None]):
         self.ticks = self.late_ticks = 0
         self._leaving = leaving
         self._shown: dict[str, RecordingScreen] = {}
-        self._slow_s = 0.0
+        self._slow_s = self._tick_s = 0.0
         self.set_keymap(dict(self.user_keys.keys))
 
     @property
@@ -111,7 +114,10 @@ class TubetapApp(App[None]):
 
     def _tick(self) -> None:
         changes = self.viewer.tick()
-        now = self._monotonic()
+        now = time.monotonic()
+        if self.ticks and now - self._tick_s > LATE_FACTOR * self.tick_s:
+            self.late_ticks += 1
+        self._tick_s = now
         slow = now - self._slow_s >= SLOW_EVERY_S
         if slow:
             self._slow_s = now
@@ -119,12 +125,6 @@ class TubetapApp(App[None]):
         base = self.current_screen
         if base is not None and base.is_running:
             base.ticked(changes, slow=slow)
-
-    @staticmethod
-    def _monotonic() -> float:
-        from time import monotonic
-
-        return monotonic()
 
     @property
     def current_screen(self) -> RecordingScreen | None:

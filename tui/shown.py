@@ -1,8 +1,10 @@
 """Which rows are on display: all of them, or those that a filter lets through, growing with the recording.
 
-Header terms are answered from the columns at once; payload terms by a scan in the background, whose results
-come in bit by bit. Line `i` of the list is row `shown.row(i)`.
+Header terms are answered from the columns, millions of rows in a few ticks; payload terms by a scan in the
+background, whose results come in bit by bit. Line `i` of the list is row `shown.row(i)`.
 """
+
+import time
 
 import numpy as np
 
@@ -12,6 +14,10 @@ from tui.scan import RowNumbers, Scan
 
 UNSETTLED_ROWS = 4096
 """So many of the newest rows are tested again each time: deliveries still change their receivers."""
+
+BLOCK_ROWS = 1 << 18
+TEST_BUDGET_S = 0.025
+"""How long rows are tested before the list is shown as far as it is; the rest follows on the next ticks."""
 
 
 class Numbers:
@@ -56,6 +62,7 @@ class Shown:
         self.stop = 0
         self._numbers: Numbers | None = None
         self._settled = (0, 0)
+        self._tested = 0
         self._scan: Scan | None = None
         self._marked: RowNumbers | None = None
 
@@ -99,14 +106,18 @@ class Shown:
     @property
     def progress(self) -> float | None:
         """How much of a running scan is done, 0 to 1; None when there is nothing to wait for."""
-        if self._scan is None or self._scan.done:
-            return None
-        return self._scan.scanned / max(1, self._scan.total)
+        if self._scan is not None:
+            return None if self._scan.done else self._scan.scanned / max(1, self._scan.total)
+        if self._numbers is not None and self._tested < self.stop:
+            return self._tested / self.stop
+        return None
 
     @property
     def due(self) -> bool:
-        """Tell whether a scan has, or will have, more to show."""
-        return self._scan is not None and self._scan.due
+        """Tell whether there is, or will be, more to show."""
+        if self._scan is not None:
+            return self._scan.due
+        return self._numbers is not None and self._tested < self.stop
 
     @property
     def problem(self) -> str:
@@ -119,6 +130,7 @@ class Shown:
         self.filter = filter if filter is not None and filter.text.strip() else None
         self._numbers = None
         self._settled = (0, 0)
+        self._tested = 0
         if self.filter is not None:
             self._numbers = Numbers()
             if self.filter.needs_payload:
@@ -152,12 +164,22 @@ class Shown:
             self._scan = None
 
     def _test(self) -> None:
+        """Test rows from the last settled one on, block by block, for as long as the budget allows."""
         assert self._numbers is not None
         assert self.filter is not None
-        start, kept = self._settled
+        deadline = time.perf_counter() + TEST_BUDGET_S
+        position, kept = self._settled
         self._numbers.cut(kept)
-        mask = self.filter.rows(self.recording.rows, start, self.stop, recording=self.recording)
-        self._numbers.extend((np.flatnonzero(mask) + start).astype(np.uint32))
+        while position < self.stop:
+            end = min(position + BLOCK_ROWS, self.stop)
+            mask = self.filter.rows(self.recording.rows, position, end, recording=self.recording)
+            self._numbers.extend((np.flatnonzero(mask) + position).astype(np.uint32))
+            position = end
+            if position < self.stop:
+                self._settled = (position, len(self._numbers))
+                if time.perf_counter() > deadline:
+                    break
+        self._tested = position
         settled = self.stop - UNSETTLED_ROWS
-        if settled > start + UNSETTLED_ROWS:
+        if position == self.stop and settled > self._settled[0] + UNSETTLED_ROWS:
             self._settled = (settled, int(np.searchsorted(self._numbers.array, settled)))

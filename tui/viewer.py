@@ -25,6 +25,8 @@ TIMES: tuple[Times, ...] = ("clock", "delta", "start")
 
 TICK_BUDGET_S = 0.012
 """How long one tick may read the file; keys wait no longer than that."""
+OPENING_BUDGET_S = 0.035
+"""The same while a long recording is being opened."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,6 @@ class Viewer:
         self.shown.update()
         if filter:
             self.set_filter(filter)
-        self.facets.update(self.recording, self.shown.stop)
 
     @property
     def rows(self) -> Rows:
@@ -92,9 +93,10 @@ class Viewer:
 
     # On the timer
 
-    def tick(self, budget_s: float = TICK_BUDGET_S) -> Changes:
+    def tick(self) -> Changes:
         """Read what is new, and bring all that depends on it up to date."""
         changed = False
+        budget_s = TICK_BUDGET_S if self.recording.progress > 0.9 else OPENING_BUDGET_S
         try:
             changed = self.recording.refresh(budget_s)
             self.read_problem = ""
@@ -109,7 +111,6 @@ class Viewer:
         before = len(self.shown)
         if changed or self.shown.due or self.shown.stop < len(self.rows):
             self.shown.update()
-            self.facets.update(self.recording, self.shown.stop)
         return Changes(changed, len(self.shown) != before)
 
     @property
@@ -154,7 +155,6 @@ class Viewer:
         if self.only_marked:
             self.shown.only(self.marked_rows())
         self.facets.set_filter(text)
-        self.facets.update(self.recording, self.shown.stop)
 
     def strictest_term(self) -> str:
         """Name the filter's term that hides most, for when nothing matches; counted once per filter."""

@@ -141,19 +141,18 @@ async def test_filtering_by_cell(small: Path):
         assert len(viewed.viewer.shown) == 110
 
 
-async def test_every_cell_gives_a_term_that_its_own_message_passes(small: Path):
+@pytest.mark.parametrize("row", [0, 8, 108])
+async def test_every_cell_gives_a_term_that_its_own_message_passes(small: Path, row: int):
     async with viewing(small) as viewed:
-        for row in (0, 8, 108):
-            for column in range(len(viewed.messages.columns)):
-                viewed.viewer.set_filter("")
-                viewed.messages.refreshed()
-                viewed.messages.show_row(row)
-                viewed.messages.column = column
-                await viewed.press("plus")
-                await viewed.until(lambda: viewed.viewer.shown.progress is None, "the scan")
-                await viewed.until(
-                    lambda: viewed.viewer.shown.has(row), f"{row} passes {viewed.viewer.filter_text}"
-                )
+        for column in range(len(viewed.messages.columns)):
+            viewed.viewer.set_filter("")
+            viewed.messages.refreshed()
+            viewed.messages.show_row(row)
+            viewed.messages.column = column
+            await viewed.press("plus")
+            await viewed.until(
+                lambda: viewed.viewer.shown.has(row), f"{row} passes {viewed.viewer.filter_text}"
+            )
 
 
 async def test_the_side_panel_toggles(small: Path):

@@ -87,6 +87,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
         self.search_line = SearchLine(viewer)
         self.resting: Timer | None = None
         self._moved_s = 0.0
+        self._side_stale = False
 
     def body(self) -> ComposeResult:
         """Filter, list and panel, detail."""
@@ -119,7 +120,8 @@ class MessagesScreen(MessageActions, RecordingScreen):
             self.messages.fill_in()
         if slow:
             self.filter_line.refreshed()
-            if changes.recording or viewer.recording.state == "growing":
+            if changes.recording or self._side_stale or viewer.recording.state == "growing":
+                self._side_stale = False
                 self.heading.repaint()
                 if self.side.display:
                     self.side.refreshed()
@@ -133,8 +135,9 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Show everything anew, after the filter or the marks have changed."""
         self.messages.refreshed()
         self.filter_line.refreshed()
-        self.side.refreshed()
+        self.side.repaint()
         self.heading.repaint()
+        self._side_stale = True
         self._rest()
 
     # The detail follows the cursor

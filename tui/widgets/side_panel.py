@@ -59,6 +59,7 @@ class SidePanel(Lines):
     def refreshed(self) -> None:
         """Take in what has changed."""
         viewer = self.viewer
+        viewer.facets.update(viewer.recording, viewer.shown.stop)
         current = self._entries[self.cursor] if self.cursor < len(self._entries) else None
         names = sorted(self._node_names(), key=lambda name: (name != "command", name))
         types = sorted(
