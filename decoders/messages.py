@@ -41,6 +41,7 @@ __all__ = [
     "PingMsg",
     "ProcessMsg",
     "ProcessValue",
+    "RemoteError",
     "SpecMsg",
     "StartMsg",
     "StatusMsg",

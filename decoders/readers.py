@@ -15,6 +15,9 @@ from decoders.pickled import PickledValue
 from decoders.remote_errors import read_error
 from decoders.shapes import Findings
 
+MAX_EVENTS = 100_000
+"""How many events of one message are read; those after stay as they were sent."""
+
 _STATUSES = frozenset(NodeStatus)
 _META_EVENT_TYPES = frozenset(MetaEventType)
 
@@ -161,7 +164,13 @@ def read_events(value: Any, path: str, findings: Findings) -> Any:
     """Read a list of events."""
     if not isinstance(value, list):
         return findings.expected(path, "a list of events", value)
-    return [read_event(event, f"{path}[{index}]", findings) for index, event in enumerate(value)]
+    events = [
+        read_event(event, f"{path}[{index}]", findings) for index, event in enumerate(value[:MAX_EVENTS])
+    ]
+    if len(value) > MAX_EVENTS:
+        findings.wrong(path, f"only the first {MAX_EVENTS:,} of {len(value):,} events were read")
+        events.extend(value[MAX_EVENTS:])
+    return events
 
 
 def read_event(value: Any, path: str, findings: Findings) -> Any:

@@ -15,6 +15,8 @@ from decoders.problems import Problem, Unread
 RELEASES = ("0.0.9", "1000", "1001", "1002", "1003")
 """The noob releases that changed the wire format, oldest first; each stands for those up to the next."""
 
+_MOST = 100  # problems and unknown fields that are noted
+
 
 class Shape(msgspec.Struct, frozen=True):
     """The shape a message had on the wire.
@@ -58,7 +60,7 @@ class Findings:
 
     def wrong(self, path: str, reason: str) -> None:
         """Note a problem, up to a bound."""
-        if len(self.problems) < 100:
+        if len(self.problems) < _MOST:
             self.problems.append(Problem(path, reason))
 
     def expected(self, path: str, what: str, value: Any) -> Any:
@@ -82,11 +84,14 @@ class Findings:
             if name not in value:
                 self.wrong(f"{path}.{name}", "missing")
         if len(value) > len(known) or not known_only(value, known):
-            self._unknown.extend(f"{path}.{name}" for name in value if name not in known)
+            for name in value:
+                if name not in known:
+                    self.unknown(f"{path}.{name}")
 
     def unknown(self, path: str) -> None:
-        """Note a field that no known release has."""
-        self._unknown.append(path)
+        """Note a field that no known release has, up to a bound."""
+        if len(self._unknown) < _MOST:
+            self._unknown.append(path)
 
 
 def known_only(value: Mapping[str, Any], known: tuple[str, ...]) -> bool:

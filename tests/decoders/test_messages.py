@@ -337,6 +337,16 @@ def test_many_values_are_not_read() -> None:
     assert (message.type_, message.value) == ("odd", Unread("more than 5,000,000 JSON values"))
 
 
+def test_a_flood_of_events_and_fields_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("decoders.readers.MAX_EVENTS", 10)
+    message = read(type="event", value=[event(), *[5] * 300], **{f"x{number}": 1 for number in range(300)})
+    assert message.value[0]["epoch"] == Epoch(1)
+    assert len(message.value) == 301
+    assert "only the first 10 of 301" in str(message.problems[-1])
+    assert len(message.shape.unknown) == 100
+    assert len(read(type="event", value=[5] * 10 + [event()]).problems) == 11
+
+
 def test_edits_are_seen_however_deep() -> None:
     data = payload(type="process", value={"epoch": 5, "input": {"x": [1, {"y": 2}]}})
     message = Message.from_bytes([data])
