@@ -1,6 +1,7 @@
 """The Jupyter decoder on what a real kernel says, to show that the interface is not made for noob alone."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -21,10 +22,10 @@ display({"text/plain": "shown"}, raw=True)
 
 
 @pytest.fixture(scope="module")
-def traffic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[list[bytes]], bytes]]:
+def traffic() -> Iterator[tuple[list[list[bytes]], bytes]]:
     """What a kernel published and answered while it ran CODE, as raw frames, and its key."""
-    address = str(tmp_path_factory.mktemp("k") / "k")
-    manager = KernelManager(kernel_name="python3", transport="ipc", ip=address)
+    folder = tempfile.TemporaryDirectory(prefix="k")  # a short name, as it becomes the path of a unix socket
+    manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{folder.name}/k")
     manager.start_kernel()
     client = manager.client()
     client.start_channels()
@@ -51,6 +52,7 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[lis
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        folder.cleanup()
 
 
 def test_a_real_kernel(traffic: tuple[list[list[bytes]], bytes]) -> None:

@@ -1,5 +1,6 @@
 """The ZMTP parser on what real ZeroMQ sockets say to each other."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
     context = zmq.Context()
     yield context
     context.destroy(linger=0)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A directory with a name short enough for the path of a unix socket, also on macOS."""
+    with tempfile.TemporaryDirectory(prefix="z") as name:
+        yield Path(name)
 
 
 def socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
@@ -45,11 +53,11 @@ def until(condition: object, timeout: float = 10) -> None:
         time.sleep(0.005)
 
 
-def test_publisher_and_subscriber(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+def test_publisher_and_subscriber(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
     publisher = socket(context, zmq.XPUB)
     publisher.setsockopt(zmq.XPUB_VERBOSE, 1)
-    publisher.bind(f"ipc://{tmp_path}/pub")
-    with taping_relay(tmp_path / "pub") as relay:
+    publisher.bind(f"ipc://{folder}/pub")
+    with taping_relay(folder / "pub") as relay:
         subscriber = socket(context, zmq.SUB)
         subscriber.connect(relay.listen)
         for topic in (b"event", b"__subscriber__:a"):
@@ -73,10 +81,10 @@ def test_publisher_and_subscriber(context: zmq.Context[zmq.Socket[bytes]], tmp_p
     ]
 
 
-def test_dealer_and_router_with_heartbeats(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+def test_dealer_and_router_with_heartbeats(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
     router = socket(context, zmq.ROUTER)
-    router.bind(f"ipc://{tmp_path}/router")
-    with taping_relay(tmp_path / "router") as relay:
+    router.bind(f"ipc://{folder}/router")
+    with taping_relay(folder / "router") as relay:
         dealer = socket(context, zmq.DEALER)
         dealer.setsockopt(zmq.IDENTITY, b"node-a")
         dealer.setsockopt(zmq.HEARTBEAT_IVL, 20)
@@ -95,9 +103,9 @@ def test_dealer_and_router_with_heartbeats(context: zmq.Context[zmq.Socket[bytes
     assert only(Ping, inward)[0].ttl_ms == 700  # type: ignore[union-attr]
 
 
-def exchange(client: zmq.Socket[bytes], server: zmq.Socket[bytes], tmp_path: Path) -> Taped:
-    server.bind(f"ipc://{tmp_path}/secure")
-    with taping_relay(tmp_path / "secure") as relay:
+def exchange(client: zmq.Socket[bytes], server: zmq.Socket[bytes], folder: Path) -> Taped:
+    server.bind(f"ipc://{folder}/secure")
+    with taping_relay(folder / "secure") as relay:
         client.connect(relay.listen)
         client.send(b"question")
         assert server.recv() == b"question"
@@ -106,7 +114,7 @@ def exchange(client: zmq.Socket[bytes], server: zmq.Socket[bytes], tmp_path: Pat
         return relay.connections[0]
 
 
-def test_plain(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+def test_plain(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
     authenticator = ThreadAuthenticator(context)
     authenticator.start()
     try:
@@ -114,7 +122,7 @@ def test_plain(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
         server, client = socket(context, zmq.REP), socket(context, zmq.REQ)
         server.plain_server = True
         client.plain_username, client.plain_password = b"admin", b"open sesame"
-        tape = exchange(client, server, tmp_path)
+        tape = exchange(client, server, folder)
     finally:
         authenticator.stop()
     assert b"open sesame" in b"".join(tape.to_binder)
@@ -126,13 +134,13 @@ def test_plain(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not zmq.has("curve"), reason="this libzmq has no CURVE")
-def test_curve(context: zmq.Context[zmq.Socket[bytes]], tmp_path: Path) -> None:
+def test_curve(context: zmq.Context[zmq.Socket[bytes]], folder: Path) -> None:
     server, client = socket(context, zmq.REP), socket(context, zmq.REQ)
     server.curve_server = True
     public, server.curve_secretkey = zmq.curve_keypair()
     client.curve_publickey, client.curve_secretkey = zmq.curve_keypair()
     client.curve_serverkey = public
-    tape = exchange(client, server, tmp_path)
+    tape = exchange(client, server, folder)
     for chunks in (tape.to_binder, tape.to_connector):
         said = events(chunks)
         assert isinstance(said[0], Greeting)
