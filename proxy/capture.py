@@ -355,4 +355,6 @@ def _note(fact: dict[str, Any]) -> str:
     address, pid = fact.get("address", "?"), fact.get("pid", "?")
     if fact.get("kind") == "left":
         return f"left alone: {fact.get('socket_type', '')} socket at {address} of process {pid} is not ipc"
+    if fact.get("kind") == "bypassed":
+        return f"not recorded: {fact.get('count')} connection(s) to {address} came before the relay"
     return f"not relayed: {address} of process {pid}: {fact.get('reason', '')}"

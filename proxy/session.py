@@ -215,6 +215,10 @@ class Session:
             case "left":
                 if fact["scheme"] != "inproc":
                     self._report.left_alone.append(f"{fact['address']} ({fact['socket_type']})")
+            case "bypassed":
+                self._problem(
+                    f"{fact['count']} connection(s) to {fact['address']} came before the relay: not recorded"
+                )
             case "failed":
                 self._problem(f"{fact['address']} is not recorded: {fact['reason']}")
             case "finished":

@@ -87,15 +87,18 @@ def _patch(module: Any) -> None:
 
     @functools.wraps(original)
     def bind(self: Any, addr: Any, *args: Any, **kwargs: Any) -> Any:
-        control = _prepare(addr)
+        move = _prepare(addr)
         try:
             result = original(self, addr, *args, **kwargs)
         except BaseException:
-            if control is not None:
-                control.close()
+            if move is not None:
+                move.control.close()
             raise
         try:
-            _after_bind(self, control)
+            if move is not None:
+                move.make(self)
+            else:
+                _leave_alone(self)
         except Exception as error:
             _tell({"kind": "failed", "address": str(addr), "reason": f"{type(error).__name__}: {error}"})
         return result
@@ -104,29 +107,32 @@ def _patch(module: Any) -> None:
     module.Socket.bind = bind
 
 
-def _prepare(addr: Any) -> socket.socket | None:
+def _prepare(addr: Any) -> _Move | None:
     # All that takes time comes before the bind: after it, a peer that waits for the path must find it moved.
     try:
-        text = addr.decode() if isinstance(addr, bytes) else str(addr)
-        return _connect() if text.startswith("ipc://") else None
+        text = os.fsdecode(addr)
+        if not text.startswith("ipc://") or text.startswith("ipc://@"):
+            return None
+        control = _connect()
+        return _Move(text[len("ipc://") :], control) if control is not None else None
     except Exception:
         return None
 
 
-def _after_bind(sock: Any, control: socket.socket | None) -> None:
-    address = os.fsdecode(sock.getsockopt(_LAST_ENDPOINT).rstrip(b"\0"))
+def _leave_alone(sock: Any) -> None:
+    address = _last_endpoint(sock)
     scheme, _, path = address.partition("://")
-    if scheme == "ipc" and not path.startswith("@"):
-        if control is not None:
-            with control:
-                _give_to_relay(control, path, sock)
-        return
-    if control is not None:
-        control.close()
-    kind = "ipc abstract" if scheme == "ipc" else scheme
-    if kind not in _left_alone:
-        _left_alone.add(kind)
-        _tell({"kind": "left", "address": address, "scheme": kind, "socket_type": _socket_type(sock)})
+    if scheme == "ipc":
+        if not path.startswith("@"):
+            return  # the relay is not there
+        scheme = "ipc abstract"
+    if scheme not in _left_alone:
+        _left_alone.add(scheme)
+        _tell({"kind": "left", "address": address, "scheme": scheme, "socket_type": _socket_type(sock)})
+
+
+def _last_endpoint(sock: Any) -> str:
+    return os.fsdecode(sock.getsockopt(_LAST_ENDPOINT).rstrip(b"\0"))
 
 
 def _socket_type(sock: Any) -> str:
@@ -134,21 +140,52 @@ def _socket_type(sock: Any) -> str:
     return _SOCKET_TYPES[number] if 0 <= number < len(_SOCKET_TYPES) else str(number)
 
 
-def _give_to_relay(control: socket.socket, path: str, sock: Any) -> None:
-    wildcard = not os.path.isabs(path) and os.path.basename(path) == "socket"
-    path = os.path.abspath(path)
-    real = _second_name(path)
-    inode = os.lstat(path).st_ino
-    # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were the socket
-    # left in place, whoever had waited for it would connect past the relay.
-    os.rename(path, real)
-    try:
+class _Move:
+    """One socket's way behind the relay. `path` is as the program gave it; "*" lets libzmq choose."""
+
+    def __init__(self, path: str, control: socket.socket) -> None:
+        self.control = control
+        self._path = "" if path == "*" else os.path.abspath(path)
+        self._problem: Exception | None = None
+        self._real = ""
+        if self._path:
+            self._name()
+
+    def _name(self) -> None:
+        try:
+            self._real = _second_name(self._path)
+        except Exception as error:
+            self._problem = error
+
+    def make(self, sock: Any) -> None:
+        """Rename the bound socket and have the relay listen in its place, or put it back."""
+        with self.control:
+            wildcard = not self._path
+            if wildcard:
+                self._path = os.path.abspath(_last_endpoint(sock)[len("ipc://") :])
+                self._name()
+            if self._problem is not None:
+                raise self._problem
+            path, real = self._path, self._real
+            # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were
+            # the socket left in place, whoever had waited for it would connect past the relay.
+            os.rename(path, real)
+            try:
+                self._hand_over(sock, wildcard)
+            except BaseException:
+                os.rename(real, path)
+                raise
+        bypassing = _accepted_at(path)
+        if bypassing:
+            _tell({"kind": "bypassed", "address": "ipc://" + path, "count": bypassing})
+
+    def _hand_over(self, sock: Any, wildcard: bool) -> None:
         report = {
             "kind": "bind",
-            "path": path,
-            "real": real,
-            "staging": real + "+",
-            "inode": inode,
+            "path": self._path,
+            "real": self._real,
+            "staging": self._real + "+",
+            "inode": os.lstat(self._real).st_ino,
             "wildcard": wildcard,
             "socket_type": _socket_type(sock),
             "routing_id": sock.getsockopt(_ROUTING_ID).hex(),
@@ -157,14 +194,34 @@ def _give_to_relay(control: socket.socket, path: str, sock: Any) -> None:
             "command_line": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
             "versions": _versions(),
         }
-        answer = _ask(control, report)
+        answer = _ask(self.control, report)
         if not answer.get("listening"):
             raise RuntimeError(answer.get("error", "the relay did not answer"))
-        os.rename(real + "+", path)
-        control.sendall(b"done\n")
-    except BaseException:
-        os.rename(real, path)
-        raise
+        os.rename(self._real + "+", self._path)
+        self.control.sendall(b"done\n")
+
+
+def _accepted_at(path: str) -> int:
+    """Count the connections to `path` that this process already accepted: they came in before the rename."""
+    import socket
+
+    found = 0
+    folder = "/proc/self/fd"
+    if not os.path.isdir(folder):
+        return 0  # as on macOS: not counted
+    for name in os.listdir(folder):
+        try:
+            if not os.readlink(os.path.join(folder, name)).startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as sock:
+                found += (
+                    sock.family == socket.AF_UNIX
+                    and sock.getsockname() == path
+                    and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                )
+        except OSError:
+            continue
+    return found
 
 
 def _second_name(path: str) -> str:

@@ -173,3 +173,20 @@ def test_the_agent_parses_on_the_oldest_python_it_is_for() -> None:
     assert "f'" not in source
     assert 'f"' not in source
     assert "->" not in source
+
+
+def test_a_connection_that_slips_in_before_the_rename_is_told(place: Place) -> None:
+    # The peer connects while bind has not returned yet, as one that waits for the path may.
+    path = f"{place.root}/noob/socket"
+    code = (
+        "import socket, zmq\n"
+        "peer = socket.socket(socket.AF_UNIX)\n"
+        "class Early(zmq.Socket):\n"
+        "    def _bind_cm(self, addr):\n"
+        f"        peer.connect({path!r}); peer.recv(10)\n"
+        "        return super()._bind_cm(addr)\n"
+        f"e = Early(zmq.Context(), zmq.PULL); e.bind('ipc://{path}')\n"
+    )
+    done = place.tap([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
+    assert f"1 connection(s) to ipc://{path} came before the relay" in done.stderr
