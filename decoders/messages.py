@@ -6,7 +6,7 @@ The models have the names, fields, aliases and configuration of noob's own messa
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
@@ -265,6 +265,7 @@ _TYPES: dict[str, tuple[type[Message], Reader, str]] = {
 }
 
 _FIELDS = ("type", "node_id", "timestamp", "value")
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def message_class(type_: str) -> type[Message]:
@@ -322,7 +323,7 @@ def _header(payload: bytes, unread: Unread) -> dict[str, Any]:
         fields["type"] = envelope.type
         fields["node_id"] = envelope.node_id
     if envelope.timestamp_ns is not None:
-        fields["timestamp"] = datetime.fromtimestamp(envelope.timestamp_ns / 1e9, UTC)
+        fields["timestamp"] = _1970 + timedelta(microseconds=envelope.timestamp_ns // 1000)
     return fields
 
 

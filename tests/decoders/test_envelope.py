@@ -115,6 +115,8 @@ def test_what_is_no_noob_message(frames: list[bytes], reason: str) -> None:
 def test_a_header_before_a_broken_value_is_read(value: bytes, padding: bytes) -> None:
     envelope = read_envelope([EVENT % (b"[" + padding + value + b"]")])
     assert (envelope.type, envelope.node_id, envelope.epoch) == ("event", "a", 41)
+    if not padding and value in (b"NaN", b"nonsense", b'{"a":1'):  # in a large payload it goes unseen
+        assert envelope.problem
 
 
 @pytest.mark.parametrize("size", [10, 5000])

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,10 +45,10 @@ def only(kind: type[Event], among: list[Event]) -> list[Event]:
     return [event for event in among if isinstance(event, kind)]
 
 
-def until(condition: object, timeout: float = 10) -> None:
+def until(condition: Callable[[], object], timeout: float = 10) -> None:
     """Wait for the relay's threads to have taped what `condition()` looks for."""
     deadline = time.monotonic() + timeout
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "not seen in time"
         time.sleep(0.005)
 
