@@ -68,7 +68,8 @@ class Rewriter:
     def frames(self, frames: Sequence[bytes]) -> tuple[bytes, ...]:
         """A multipart message as the peer gets it."""
         message = Message.from_bytes(frames)
-        if not self.names and not self.shift and self.release in message.shape.releases:
+        releases = message.shape.releases
+        if not self.names and not self.shift and (not releases or self.release in releases):
             return tuple(frames)
         payload = self._written(message)
         if self.release in _PAIRS:

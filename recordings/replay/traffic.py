@@ -166,9 +166,12 @@ class Traffic:
 
     @cached_property
     def knows_deliveries(self) -> bool:
-        """Whether the recording says who received what."""
+        """Whether the recording says which nodes received what; one listener's copies do not."""
+        rows = self.recording.rows
         published = self._mine & self._of_type(("event", "process", "start"))
-        return bool(self.recording.rows.receivers[: self._count][published].any())
+        known = {*self.nodes, COMMAND}
+        sets = np.unique(rows.receivers[: self._count][published])
+        return any(rows.names[code] in known for number in sets for code in rows.receiver_sets[int(number)])
 
     def decoded(self, row: int) -> dict[str, Any]:
         """The JSON object in a row's last frame; empty if it is none."""
