@@ -5,6 +5,8 @@ a frame boundary. It is total: whatever the bytes, `feed` returns events and kee
 stream is cut into chunks makes no difference to the events.
 """
 
+from struct import Struct
+
 from decoders.zmtp.boundary import begins_a_frame
 from decoders.zmtp.commands import Malformed, command_event, command_name
 from decoders.zmtp.encoding import COMMAND, LONG, MORE
@@ -24,6 +26,7 @@ MAX_SEARCH = 1 << 30
 
 _GREETING = 64
 _SMALL = 4096  # pieces of a frame below this size are joined as they come
+_long_size = Struct(">Q").unpack_from
 _SUBSCRIBERS = ("SUB", "XSUB")
 _MECHANISMS = ("NULL", "PLAIN", "CURVE")
 
@@ -40,6 +43,7 @@ class StreamParser:
         "_body",
         "_flags",
         "_frames",
+        "_long",
         "_max_command",
         "_max_frames",
         "_max_message",
@@ -78,7 +82,8 @@ class StreamParser:
         self._mechanism = ""  # "" until the greeting is complete
         self._ready = False  # the handshake of this direction is done
         self._searching = False
-        self._short = 0  # flags below this take the fast path: 2 once messages may come
+        self._short = 0  # flags below this take the fast path: 2 once messages may come,
+        self._long = -1  # and these flags too: LONG then
         self._rest = b""  # the beginning of a greeting, or of a frame whose size isn't known or is small
         self._frames: list[bytes] = []  # of the message being put together
         self._size = 0  # their bytes, as far as they came in long frames
@@ -171,7 +176,7 @@ class StreamParser:
         frames = self._frames
         max_frames = self._max_frames
         append = events.append
-        short = self._short
+        short, long = self._short, self._long
         end = len(data)
         last = end - 1
         while position < last:
@@ -190,9 +195,24 @@ class StreamParser:
                     frames.append(data[start:position])
                     append(Message(tuple(frames)))
                     frames.clear()
+                    self._size = 0
                 else:
                     append(Message((data[start:position],)))
                 continue
+            if flags == long and position + 9 <= end:  # the long last frame of a message, if it is all there
+                start = position + 9
+                (size,) = _long_size(data, position + 1)
+                stop = start + size
+                if stop <= end and self._size + size <= self._max_message:
+                    if frames:
+                        frames.append(data[start:stop])
+                        append(Message(tuple(frames)))
+                        frames.clear()
+                        self._size = 0
+                    else:
+                        append(Message((data[start:stop],)))
+                    position = stop
+                    continue
             if flags & LONG:
                 start = position + 9
                 if start > end:
@@ -212,7 +232,7 @@ class StreamParser:
                 return
             position = stop
             self._complete(flags, data[start:stop], events)
-            short = self._short
+            short, long = self._short, self._long
         self._rest = data[position:]
 
     def _check(self, flags: int, size: int) -> None:
@@ -229,8 +249,6 @@ class StreamParser:
             return
         if not self._ready:
             raise Malformed("a message before the handshake is done")
-        if not self._frames:
-            self._size = 0
         if self._size + size > self._max_message:
             raise Malformed(f"a message of more than {self._max_message:,} bytes")
 
@@ -260,6 +278,7 @@ class StreamParser:
             frames.append(body)
             events.append(Message(tuple(frames)))
             frames.clear()
+            self._size = 0
         elif self._subscriptions and body and body[0] < 2:
             events.append(Subscription(body[1:], body[0] == 1, "message"))
         else:
@@ -282,7 +301,7 @@ class StreamParser:
         if self._subscriptions is None:
             self._subscriptions = socket_type in _SUBSCRIBERS
         # Subscriptions in message form are looked for in `_complete` only.
-        self._short = 0 if self._subscriptions else 2
+        self._short, self._long = (0, -1) if self._subscriptions else (2, LONG)
 
 
 def _sealed(name: str, data: bytes) -> Command:

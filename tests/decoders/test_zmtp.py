@@ -187,6 +187,9 @@ def test_message_size_is_bounded_over_all_frames() -> None:
     assert isinstance(after_handshake(frame + frame, max_message=1000)[-1], Opaque)
     one = message_bytes([bytes(600)])
     assert len(after_handshake(one + one, max_message=1000)) == 2
+    long_then_short = message_bytes([bytes(600), b"end"])
+    short_then_long = message_bytes([b"topic", bytes(600)])
+    assert len(after_handshake(long_then_short + short_then_long, max_message=1000)) == 2
 
 
 def test_a_declared_size_takes_no_memory() -> None:
