@@ -1,7 +1,7 @@
 """Record the samples in `recordings/samples/`: real runs of the demo tube and of the failing tube.
 
-Run it as `python examples/make_samples.py` where noob is installed. What stands in a recording (host, folders,
-command lines) is that of the machine it runs on.
+Run it as `python examples/make_samples.py` where noob is installed. What stands in a recording (host,
+folders, command lines) is that of the machine it runs on.
 """
 
 import subprocess

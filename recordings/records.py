@@ -31,8 +31,8 @@ class Process(Record, frozen=True, kw_only=True):
 class Endpoint(Record, frozen=True, kw_only=True):
     """A bound socket that a relay stands in front of.
 
-    `node` is the noob node that owns it ("command" for the command node), `runner` noob's runner id; both are
-    None where the address does not follow noob's layout.
+    `node` is the noob node that owns it ("command" for the command node), `runner` noob's runner id; both
+    are None where the address does not follow noob's layout.
     """
 
     id: int
@@ -46,7 +46,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one side of a connection said of itself in the ZMTP greeting and READY command (RFC 23, RFC 37)."""
+    """What one side of a connection said of itself in its ZMTP greeting and READY command (RFC 23, 37)."""
 
     version: tuple[int, int]
     mechanism: str
@@ -57,8 +57,9 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Connection(Record, frozen=True, kw_only=True):
     """One step in the life of one connection through a relay.
 
-    `peer` is the connecting side, `binder` the side that owns the endpoint; both are known from "handshaken" on.
-    `reason` says why it closed, or what made the stream unreadable ("opaque": still relayed, no longer decoded).
+    `peer` is the connecting side, `binder` the side that owns the endpoint; both are known from "handshaken"
+    on. `reason` says why it closed, or what made the stream unreadable ("opaque": still relayed, no longer
+    decoded).
     """
 
     id: int
@@ -82,8 +83,8 @@ class Subscription(Record, frozen=True, kw_only=True):
 class Deliveries(Record, frozen=True, kw_only=True):
     """Which messages one connection carried, and when: a batch of runs.
 
-    Each run is `(first, count, delay)`: messages `message + first` up to `message + first + count - 1` were seen
-    on the connection `delay` ns after `time_ns`. Runs are in the order of the stream.
+    Each run is `(first, count, delay)`: messages `message + first` up to `message + first + count - 1` were
+    seen on the connection `delay` ns after `time_ns`. Runs are in the order of the stream.
     """
 
     connection: int

@@ -36,7 +36,7 @@ class Place:
             "XDG_RUNTIME_DIR": str(root / "run"),
             "XDG_STATE_HOME": str(root / "state"),
             "NOOB_TMP_DIR": str(root / "noob"),
-            "NOOB_LOGS__DIR": "false",
+            "NOOB_LOGS__DIR": str(root / "logs"),
         }
         return place
 

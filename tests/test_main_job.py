@@ -1,7 +1,7 @@
 """The main job, from the command line, on real noob tubes: what a user gets from `tubetap run` and after it.
 
-The tube counts its own messages (callbacks of the command node), so that the recording can be held against what the
-program itself saw.
+The tube counts its own messages (callbacks of the command node), so that the recording can be held against
+what the program itself saw.
 """
 
 import json
@@ -69,6 +69,7 @@ nodes:
 """
 
 EPOCHS = 12
+TUBETAP = [sys.executable, "-m", "tubetap"]
 
 
 @pytest.fixture
@@ -87,13 +88,13 @@ def environment(project: Path) -> dict[str, str]:
         "PYTHONPATH": str(project),
         "NOOB_TMP_DIR": str(runtime),
         "XDG_STATE_HOME": str(project / "state"),
-        "XDG_RUNTIME_DIR": str(runtime),
+        "NOOB_LOGS__DIR": str(project / "logs"),
     }
 
 
 def tubetap(project: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tubetap", *arguments],
+        [*TUBETAP, *arguments],
         cwd=project,
         env=environment(project),
         capture_output=True,
@@ -159,7 +160,12 @@ def test_every_link_is_seen(project: Path) -> None:
     with read(path) as recording:
         rows = [recording.rows[i] for i in range(len(recording.rows))]
         links = {(row.sender, to, row.type) for row in rows for to in row.receivers}
-        assert {("a", "b", "event"), ("a", "c", "event"), ("b", "d", "event"), ("d", "command", "event")} <= links
+        assert {
+            ("a", "b", "event"),
+            ("a", "c", "event"),
+            ("b", "d", "event"),
+            ("d", "command", "event"),
+        } <= links
         assert {("command", node, "process") for node in "abcd"} <= links
         assert {(node, "command", "identify") for node in "abcd"} <= links
         assert all(row.epoch >= 0 for row in rows if row.type in ("event", "process", "epoch_ended"))
@@ -193,8 +199,7 @@ def test_never_overwrites_without_force(project: Path) -> None:
 def test_cat_and_info_while_it_is_written_and_cut_off(project: Path) -> None:
     output = project / "live.mcap"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tubetap", "run", "-o", str(output), "--", sys.executable]
-        + ["-m", "tubetap.demo"],
+        [*TUBETAP, "run", "-o", str(output), "--", sys.executable, "-m", "tubetap.demo"],
         cwd=project,
         env=environment(project),
         stdout=subprocess.PIPE,
@@ -229,7 +234,7 @@ def test_cat_and_info_while_it_is_written_and_cut_off(project: Path) -> None:
 
 
 def test_two_tubes_at_once(project: Path) -> None:
-    arguments = [sys.executable, "-m", "tubetap", "run", "--no-tui", "-o"]
+    arguments = [*TUBETAP, "run", "--no-tui", "-o"]
     program = ["--", sys.executable, "script.py", "tube.yaml", "5"]
     running = [
         subprocess.Popen(

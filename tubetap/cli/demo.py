@@ -21,8 +21,9 @@ EPOCHS_WITHOUT_TERMINAL = 60
 def command(epochs: int | None, output: Path | None, force: bool, tui: bool | None) -> int:
     """Run a real noob tube under tubetap.
 
-    An imitation camera with seven nodes, each a process of its own, that free-run. With a terminal its messages
-    are shown live; press q to leave. Without one it runs for some epochs and prints what was seen.
+    An imitation camera with seven nodes, each a process of its own, that free-run. With a terminal its
+    messages are shown live; press q to leave. Without one it runs for some epochs and prints what was
+    seen.
 
     \b
     Examples:
