@@ -165,15 +165,14 @@ def seal(
             pending.parts += (head, data)
             pending.lengths.append(MESSAGE.size + len(data))
 
-    body = b"".join(pending.parts)
-    lengths = np.array(pending.lengths, dtype=np.int64)
-    offsets = np.cumsum(lengths) - lengths
-    heads = read_heads(body, offsets)
+    parts = pending.parts  # heads and data in turn
+    heads = np.frombuffer(b"".join(parts[::2]), dtype=HEAD_DTYPE)
     used = [channels[number] for number in np.flatnonzero(np.bincount(heads["channel"])).tolist()]
     schemas = {channel.schema_id: channel.schema_record for channel in used}
     front = b"".join((*schemas.values(), *(channel.record for channel in used)))
-    offsets += len(front)
-    data = front + body
+    lengths = heads["length"].astype(np.int64) + RECORD.size
+    offsets = np.cumsum(lengths) - lengths + len(front)
+    data = b"".join((front, *parts))
     times = heads["log_time"].astype(np.int64)
     block = _block(pending, used, heads, times, offsets)
     block.runs = runs
