@@ -348,6 +348,7 @@ class Recording:
             self._channels.update(chunk.channels)
             place = ("chunk", found.offset, 0)
         block.chunks = [(found.offset, len(block))]
+        self._expect(len(block), found.offset)
         self._add(block, place)
 
     def _add(self, block: Block, place: Place) -> None:
@@ -366,6 +367,13 @@ class Recording:
         self._deliveries.add(block.runs, place)
         if len(block):
             self._next_id = int(block.id[-1]) + 1
+
+    def _expect(self, more: int, position: int) -> None:
+        """Make room for as many rows as the rest of the file will have if it goes on like this."""
+        rows = len(self.rows) + more
+        if rows > self.rows.capacity and position:
+            expected = min(int(rows * 1.05 * self._size / position), self._size // BYTES_PER_ROW)
+            self.rows.reserve(max(expected, int(rows * 1.2)))
 
     def _block(self, place: Place) -> Block:
         with self._lock:

@@ -185,6 +185,11 @@ class Rows:
         """The rows of message ids, -1 for those that are not in this file."""
         return self._ids.rows_of(ids)
 
+    @property
+    def capacity(self) -> int:
+        """For how many rows there is room before the columns must be copied."""
+        return self._capacity
+
     def reserve(self, count: int) -> None:
         """Make room for `count` rows in all, to grow once instead of often."""
         if count > self._capacity:

@@ -121,7 +121,10 @@ class FileSink:
         )
 
     def finish(self, vocabulary: Definitions) -> None:
-        """Append row index and summary."""
+        """Append row index and summary; DiskError if the file was deleted meanwhile."""
+        if os.fstat(self._file).st_nlink == 0:
+            reason = "the file was deleted while it was being recorded"
+            raise DiskError(f"nothing is left of {self._path}: {reason}", reason=reason)
         summary = Summary(vocabulary.summary(), self._statistics)
         for part in row_index(self._file, len(MAGIC), self._size, summary.add_chunk):
             part.home = self._size

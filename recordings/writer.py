@@ -6,6 +6,7 @@ back in buffers of our own, and nothing grows with the length of the recording. 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Literal
 
 from decoders.envelope import Envelope
@@ -113,7 +114,11 @@ class RecordingWriter:
         if envelope.type and not envelope.problem:
             data = frames[-1]
             source = -1 if direction == "out" else connection
-            key = (endpoint, source, envelope.type, envelope.node_id, *frames[:-1])
+            key: tuple[object, ...]
+            if len(frames) == 2:
+                key = (endpoint, source, envelope.type, envelope.node_id, frames[0])
+            else:
+                key = (endpoint, source, envelope.type, envelope.node_id, *frames[:-1])
             channel = self._channels.get(key)
             if channel is None:
                 kind = Kind(endpoint, source, direction, envelope.type, envelope.node_id)
@@ -170,10 +175,10 @@ class RecordingWriter:
 
     def flush(self) -> None:
         """Close the chunk and hand it to the operating system."""
-        if not self._pending:
-            return
         if self._loss is not None:
             self._add_record(self._loss)
+        if not self._pending:
+            return
         pending = self._pending
         rows = len(pending.epochs)
         self._pending = Pending(self._next)
@@ -195,17 +200,33 @@ class RecordingWriter:
     def close(self) -> None:
         """Write what is pending, the row index and the summary, and close the file.
 
-        Raises DiskError if there is no room for that; the file is closed all the same and readable as a
-        cut-off one.
+        Raises DiskError if there is no room for that, or if the file was deleted meanwhile. It is closed
+        all the same, and readable as a cut-off one.
         """
         if self._closed:
             return
         self._closed = True
-        try:
-            self.flush()
-            self._sink.finish(self._vocabulary)
-        finally:
-            self._sink.close()
+        failure = None
+        # A last chunk that does not fit leaves room, perhaps, for the account of its loss and for the end.
+        for step in (self.flush, self.flush, self._finish):
+            try:
+                step()
+            except DiskError as error:
+                failure = failure or error
+        self._sink.close()
+        if failure is not None:
+            raise failure
+
+    def __enter__(self) -> "RecordingWriter":
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _finish(self) -> None:
+        self._sink.finish(self._vocabulary)
 
     def _add_record(self, record: ControlRecord, log_ns: int = 0) -> None:
         if isinstance(record, Endpoint):

@@ -190,7 +190,7 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
         RecordingWriter(tmp_path / "a.mcap", facts={})
 
 
-def test_a_deleted_file_takes_no_harm(tmp_path: Path) -> None:
+def test_a_deleted_file_harms_nobody_and_is_told_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "a.mcap"
     writer = RecordingWriter(path, facts={})
     traffic = Traffic(writer)
@@ -198,8 +198,24 @@ def test_a_deleted_file_takes_no_harm(tmp_path: Path) -> None:
     path.unlink()
     traffic.events(5, first=5)
     writer.flush()
-    writer.close()
+    with pytest.raises(DiskError, match="was deleted"):
+        writer.close()
     assert not path.exists()
+
+
+def test_a_last_chunk_that_does_not_fit_is_accounted_for(tmp_path: Path) -> None:
+    path = tmp_path / "full.mcap"
+    writer = RecordingWriter(path, facts={}, compression="none")
+    traffic = Traffic(writer)
+    traffic.events(50)
+    writer.flush()
+    traffic.message(event("a", 50, '"' + "x" * 100_000 + '"'))
+    with file_size_limit(writer.size + 20_000), pytest.raises(DiskError):
+        writer.close()
+    with Recording.open(path) as recording:
+        assert recording.state == "complete"
+        check(recording, traffic.sent[:50])
+        assert [loss.messages for loss in recording.session.losses] == [1]
 
 
 def test_chunks_are_written_when_they_are_old_or_large(tmp_path: Path) -> None:

@@ -141,9 +141,10 @@ def test_a_deleted_file_is_still_followed(tmp_path: Path) -> None:
     with Recording.open(path, follow=True) as recording:
         path.unlink()
         traffic.events(5)
-        writer.close()
+        writer.flush()
         recording.refresh()
         check(recording, traffic.sent)
+    writer._sink.close()
 
 
 @pytest.mark.parametrize(
