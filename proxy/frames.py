@@ -48,22 +48,37 @@ class FrameReader:
     """Bytes as they come in, whole frames out."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # the pieces of a frame that is not whole yet
+        self._missing = 0  # what it lacks; 0 while not even its header is there
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, int, int, memoryview]]:
         """Yield `(kind, connection, time_ns, payload)` for each whole frame; payloads are views."""
-        if self._rest:
-            data = self._rest + data
         view = memoryview(data)
-        position, end, header = 0, len(data), _HEADER.size
+        if self._rest:
+            if len(data) < self._missing:
+                self._rest.append(data)
+                self._missing -= len(data)
+                return
+            # Only the frame that was cut is put together; what follows stays where it is.
+            cut = self._missing or len(data)
+            yield from self._split(memoryview(b"".join((*self._rest, view[:cut]))))
+            view = view[cut:]
+        if view:
+            yield from self._split(view)
+
+    def _split(self, view: memoryview) -> Iterator[tuple[Kind, int, int, memoryview]]:
+        position, end, header = 0, len(view), _HEADER.size
+        self._rest, self._missing = [], 0
         while end - position >= header:
-            kind, connection, time_ns, length = _HEADER.unpack_from(data, position)
-            if end - position - header < length:
+            kind, connection, time_ns, length = _HEADER.unpack_from(view, position)
+            stop = position + header + length
+            if stop > end:
+                self._missing = stop - end
                 break
-            position += header
-            yield _KINDS[kind], connection, time_ns, view[position : position + length]
-            position += length
-        self._rest = data[position:]
+            yield _KINDS[kind], connection, time_ns, view[position + header : stop]
+            position = stop
+        if position < end:
+            self._rest = [bytes(view[position:])]
 
 
 _KINDS = tuple(Kind)
