@@ -113,7 +113,7 @@ class StreamParser:
         if self.opaque is not None:
             return events
         try:
-            self._read(data if type(data) is bytes else bytes(data), events)
+            self._read(data, events)
         except Malformed as rule:
             self.opaque = str(rule)
             events.append(Opaque(self.opaque))
@@ -122,19 +122,18 @@ class StreamParser:
             self._body = []
         return events
 
-    def _read(self, data: bytes, events: list[Event]) -> None:
-        position = 0
+    def _read(self, chunk: bytes | bytearray | memoryview, events: list[Event]) -> None:
         if self._missing:
-            piece = data[: self._missing]
-            self._keep(piece)
+            size = min(self._missing, len(chunk))
+            self._keep(bytes(chunk[:size]))
             if self._missing:
                 return
             body, self._body = b"".join(self._body), []
             self._complete(self._flags, body, events)
-            position = len(piece)
-        elif self._rest:
-            data = self._rest + data
-            self._rest = b""
+            chunk = chunk[size:]
+        data = b"".join((self._rest, chunk)) if self._rest else bytes(chunk)
+        position = 0
+        self._rest = b""
         if not self._mechanism:
             position = self._greeting(data, events)
         elif self._searching and not self._found(data, events):
