@@ -162,7 +162,7 @@ class _Copier:
         elif event.kind == ROW:
             self._message(event.source, *event.what)
         else:
-            self._copy(event.source, event.time_ns, *event.what)
+            self._copy(event.source, *event.what)
 
     def write_notes(self) -> None:
         """Write the notes, now that all messages have their numbers."""
@@ -206,7 +206,7 @@ class _Copier:
         self.messages += 1
         self.copies += outward
 
-    def _copy(self, source: Source, time_ns: int, row: int, connection: int) -> None:
+    def _copy(self, source: Source, row: int, connection: int, time_ns: int) -> None:
         rows = source.recording.rows
         first = connection == int(rows.connection[row]) and time_ns - source.time_ns == int(rows.time_ns[row])
         if not first and source.ids[row] >= 0:
@@ -232,33 +232,41 @@ def renumbered(record: ControlRecord, source: Source) -> ControlRecord:
 
 
 def _events(source: Source, order: int) -> Iterator[_Event]:
-    """Give what is in a recording as events, each part in the order of time."""
+    """Give what is in a recording as events, each part in the order of time; messages stay in their own
+    order.
+    """
     rows = source.recording.rows
+    latest = 0
     for part in parts(source.recording):
         stop = part.first + len(part.ids)
         numbers = np.arange(part.first, stop)
         if source.rows is not None:
             numbers = numbers[source.rows[part.first : stop]]
-        times = rows.time_ns[numbers].tolist()
+        times = np.maximum(np.maximum.accumulate(rows.time_ns[numbers]), latest)
         events = [
             _Event(time_ns + source.time_ns, ROW, order, source, (row, part))
-            for row, time_ns in zip(numbers.tolist(), times, strict=True)
+            for row, time_ns in zip(numbers.tolist(), times.tolist(), strict=True)
         ]
+        latest = int(times[-1]) if len(times) else latest
         events += [
             _Event(record.time_ns + source.time_ns, RECORD, order, source, record)
             for record in part.records
             if source.keep(record)
         ]
-        events += _copy_events(source, order, part)
+        events += _copy_events(source, order, part, latest)
         events.sort(key=lambda event: event[:3])
         yield from events
 
 
-def _copy_events(source: Source, order: int, part: Part) -> Iterator[_Event]:
+def _copy_events(source: Source, order: int, part: Part, latest: int) -> Iterator[_Event]:
+    """Give the deliveries that a part tells of, behind all its messages: a copy can't come before its
+    message.
+    """
     rows = source.recording.rows.rows_of(part.copies.message)
     known = rows >= 0
     if source.rows is not None:
         known &= source.rows[np.maximum(rows, 0)]
     columns = (rows[known], part.copies.connection[known], part.copies.time_ns[known])
     for row, connection, time_ns in zip(*(column.tolist() for column in columns), strict=True):
-        yield _Event(time_ns + source.time_ns, COPY, order, source, (row, connection))
+        shifted = time_ns + source.time_ns
+        yield _Event(max(shifted, latest + source.time_ns), COPY, order, source, (row, connection, shifted))
