@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import structs
+
 from decoders.envelope import read_envelope
 from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, StreamParser, Subscription
 from proxy.frames import Kind
@@ -203,6 +205,9 @@ class Capture:
         if peer is None or binder is None or connection.handshaken:
             return
         connection.handshaken = True
+        if not connection.endpoint.socket_type:
+            self._learn(structs.replace(connection.endpoint, socket_type=binder.socket_type))
+            connection.endpoint = self._endpoints[connection.endpoint.id]
         if connection.publications is None and binder.socket_type in _PUBLISHERS:
             self._join(connection)
         self._writer.record(
@@ -240,24 +245,22 @@ class Capture:
                 self._gap(connection, time_ns, fact)
 
     def _endpoint(self, time_ns: int, fact: dict[str, Any]) -> None:
-        if fact["id"] in self._endpoints:
-            return
         arguments = tuple(fact["command_line"])
-        self.process(time_ns, fact["pid"], fact["parent"], arguments)
+        if fact["pid"] is not None:
+            self.process(time_ns, fact["pid"], fact["parent"], arguments)
         where = place(fact["address"])
         endpoint = records.Endpoint(
             time_ns=time_ns,
             id=fact["id"],
             address=fact["address"],
             socket_type=fact["socket_type"],
-            role=where.role,
-            node=where.node,
+            role=fact.get("role") or where.role,
+            node=fact.get("node") or where.node,
             runner=where.runner,
             pid=fact["pid"],
             command_line=arguments,
         )
-        self._endpoints[endpoint.id] = endpoint
-        self._writer.record(endpoint)
+        self._learn(endpoint)
         versions = ", ".join(
             f"{_NAMES.get(name, name)} {version}"
             for name, version in fact.get("versions", {}).items()
@@ -270,6 +273,22 @@ class Capture:
                     time_ns=time_ns, message=None, text=f"the program runs with {versions}", mark=False
                 )
             )
+
+    def _learn(self, endpoint: records.Endpoint) -> None:
+        # Of a socket that no agent reported, its type and its process are known only once somebody connects.
+        known = self._endpoints.get(endpoint.id)
+        if known is not None:
+            endpoint = structs.replace(
+                endpoint,
+                time_ns=known.time_ns,
+                socket_type=endpoint.socket_type or known.socket_type,
+                pid=endpoint.pid if endpoint.pid is not None else known.pid,
+                command_line=endpoint.command_line or known.command_line,
+            )
+            if endpoint == known:
+                return
+        self._endpoints[endpoint.id] = endpoint
+        self._writer.record(endpoint)
 
     def _opened(self, number: int, time_ns: int, fact: dict[str, Any]) -> None:
         endpoint = self._endpoints[fact["endpoint"]]
@@ -352,6 +371,8 @@ _LOSSES = {
 
 
 def _note(fact: dict[str, Any]) -> str:
+    if "text" in fact:
+        return str(fact["text"])
     address, pid = fact.get("address", "?"), fact.get("pid", "?")
     if fact.get("kind") == "left":
         return f"left alone: {fact.get('socket_type', '')} socket at {address} of process {pid} is not ipc"

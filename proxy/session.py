@@ -25,7 +25,7 @@ from proxy.interpose import why_nothing
 from proxy.launch import start
 from proxy.processes import Stream
 
-__all__ = ["BUFFER_BYTES", "FileExists", "Session", "SessionReport", "reserve"]
+__all__ = ["BUFFER_BYTES", "FileExists", "RelayProgram", "Session", "SessionReport", "reserve"]
 
 BUFFER_BYTES = 256 << 20
 """How many bytes wait for a slow recorder before chunks are dropped and counted."""
@@ -55,12 +55,30 @@ class SessionReport:
     why_nothing: str = ""
 
 
+@dataclass(frozen=True)
+class RelayProgram:
+    """What runs as the relay's process: `main` of `module`.
+
+    It gets the arguments of `proxy.relay.main` and after them `arguments`, and inherits `descriptors`.
+    """
+
+    module: str = "proxy.relay"
+    arguments: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+
+    @property
+    def interposes(self) -> bool:
+        """Whether agents in the program bring its endpoints."""
+        return self.module == "proxy.relay"
+
+
 class Session:
     """One relay and its recorders, from `start` to `finish`.
 
     `output` is the recording to write; it must be writable (see `reserve`). `outputs` are read ends of
     pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
-    `on_overflow` says what happens past it: "drop" (counted as loss) or "block".
+    `on_overflow` says what happens past it: "drop" (counted as loss) or "block". `relay` runs in the place
+    of the interposing relay. `ended` is set once the relay has nothing more to do.
     """
 
     def __init__(
@@ -72,6 +90,7 @@ class Session:
         on_overflow: str = "drop",
         outputs: Mapping[Stream, int] | None = None,
         attachments: Sequence[tuple[str, str, str]] = (),
+        relay: RelayProgram = RelayProgram(),
     ) -> None:
         self._output = output
         self._facts = dict(facts)
@@ -79,11 +98,13 @@ class Session:
         self._on_overflow = on_overflow
         self._outputs = dict(outputs or {})
         self._attachments = list(attachments)
+        self._program_of_relay = relay
         self._report = SessionReport()
         self._lock = threading.Lock()
         self._finishing = False
         self._abandoned = False
         self._recording = threading.Event()
+        self.ended = threading.Event()
         self._relay_ready = False
         self._program: dict[str, Any] | None = None
         self._command: Sequence[str] = ()
@@ -102,13 +123,14 @@ class Session:
         self._link, theirs = socket.socketpair()
         with listener, theirs, (self.directory / "relay.log").open("wb") as log:
             self._relay = start(
-                "proxy.relay",
+                self._program_of_relay.module,
                 str(listener.fileno()),
                 str(theirs.fileno()),
                 str(self.directory / "journal"),
                 str(self._limit),
                 self._on_overflow,
-                descriptors=(listener.fileno(), theirs.fileno()),
+                *self._program_of_relay.arguments,
+                descriptors=(listener.fileno(), theirs.fileno(), *self._program_of_relay.descriptors),
                 stderr=log,
             )
         self._relay_thread = _thread(self._watch_relay)
@@ -143,7 +165,8 @@ class Session:
         """End relay and recorder in that order, put back or remove their sockets, and report."""
         with self._lock:
             self._finishing = True
-        if not self._outputs and not _has_content(self.directory / "journal"):
+        interposes = self._program_of_relay.interposes
+        if interposes and not self._outputs and not _has_content(self.directory / "journal"):
             # No agent came, or none had anything to report: there is nothing to wait for.
             self._report.why_nothing = why_nothing(self._command, self.directory, self._report.left_alone)
             self.abandon()
@@ -164,7 +187,7 @@ class Session:
                 self._end(recorder, "recorder")
                 if self._recorder_thread is not None:
                     self._recorder_thread.join(_JOIN_S)
-            if not self._report.endpoints:
+            if interposes and not self._report.endpoints:
                 self._report.why_nothing = why_nothing(self._command, self.directory, self._report.left_alone)
         finally:
             self.abandon()
@@ -205,6 +228,7 @@ class Session:
         if not finishing:
             self._put_back()
             self._problem(self._why_relay_ended())
+        self.ended.set()
 
     def _heard(self, fact: dict[str, Any]) -> None:
         match fact["kind"]:
@@ -221,6 +245,8 @@ class Session:
                 )
             case "failed":
                 self._problem(f"{fact['address']} is not recorded: {fact['reason']}")
+            case "ended":
+                self.ended.set()
             case "finished":
                 self._report.lost_bytes += fact["unrecorded"]
 
