@@ -16,7 +16,7 @@ from proxy.frames import Kind, fact_frame, header
 __all__ = ["Tee"]
 
 _BATCH_BYTES = 128 << 10
-_BATCH_DELAY_S = 0.002
+_BATCH_DELAY_S = 0.01
 _IOV_MAX = 256
 
 
