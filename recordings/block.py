@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -34,6 +34,8 @@ BLOCK_HEAD: Final = RECORD.size + _HEAD.size
 
 MAX_ROWS: Final = 1 << 20
 MAX_RUNS: Final = 1 << 22
+MAX_ENTRIES: Final = 1 << 18
+"""Most kinds, control records, payloads or chunks in a block."""
 MAX_RUN: Final = 1 << 16
 """Most messages in one run of deliveries."""
 BYTES_PER_ROW: Final = 16
@@ -114,15 +116,21 @@ class Block:
         return len(self.id)
 
 
+# A few bytes can unfold to millions of small objects; the lengths of lists are checked before they are made.
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62))]
+_Few = msgspec.Meta(max_length=16)
+_Many = msgspec.Meta(max_length=MAX_ENTRIES)
+
+
 class _Body(msgspec.Struct, array_like=True):
     rows: int
-    kinds: list[Kind]
-    columns: list[Column]
+    kinds: Annotated[list[Kind], _Many]
+    columns: Annotated[list[Column], _Few]
     runs: int
-    run_columns: list[Column]
-    records: list[tuple[int, bytes]]
-    payloads: list[tuple[int, bytes]]
-    chunks: list[tuple[int, int]]
+    run_columns: Annotated[list[Column], _Few]
+    records: Annotated[list[tuple[int, bytes]], _Many]
+    payloads: Annotated[list[tuple[int, bytes]], _Many]
+    chunks: Annotated[list[tuple[_Number, _Number]], _Many]
     place: ChunkPlace | None
     home: int
 
@@ -227,9 +235,9 @@ def _from_body(body: _Body, rows: int) -> Block:
         raise Damage("a block has a control record of unknown kind")
     if any(not 0 <= row < rows for row, _ in body.payloads):
         raise Damage("a block has a payload for no row")
-    if sum(count for _, count in body.chunks) != rows or any(
-        count < 0 or not 0 <= place < 1 << 62 for place, count in body.chunks
-    ):
+    if len(body.kinds) > rows:
+        raise Damage("a block has more kinds of messages than messages")
+    if sum(count for _, count in body.chunks) != rows:
         raise Damage("a block does not say in which chunks its rows are")
     records = [(CONTROL_KINDS[number], data) for number, data in body.records]
     return Block(

@@ -29,7 +29,11 @@ from recordings.walk import walk_blocks
 PART_ROWS: Final = 1 << 16
 """A part of the row index is closed at this many rows,"""
 PART_BYTES: Final = 8 << 20
-"""or at this many bytes of control records and payloads."""
+"""or at this many bytes of control records and payloads,"""
+PART_COPIES: Final = 1 << 20
+"""or at this many runs of deliveries,"""
+PART_BLOCKS: Final = 1 << 13
+"""or at this many chunks."""
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ def row_index(
     Tells `on_chunk` where each chunk is on the way.
     """
     blocks: list[Block] = []
-    rows = size = 0
+    rows = size = copies = 0
     for offset, block in walk_blocks(file, start, end):
         assert block.place is not None
         on_chunk(offset, block.place)
@@ -68,9 +72,11 @@ def row_index(
         blocks.append(block)
         rows += len(block)
         size += sum(len(data) for _, data in block.records) + sum(len(data) for _, data in block.payloads)
-        if rows >= PART_ROWS or size >= PART_BYTES:
+        copies += len(block.runs)
+        full = rows >= PART_ROWS or size >= PART_BYTES or copies >= PART_COPIES
+        if full or len(blocks) >= PART_BLOCKS:
             yield merge(blocks)
-            blocks, rows, size = [], 0, 0
+            blocks, rows, size, copies = [], 0, 0, 0
     if blocks:
         yield merge(blocks)
 

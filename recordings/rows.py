@@ -27,6 +27,7 @@ MAX_NAMES: Final = 1 << 16
 MAX_TYPES: Final = 1 << 8
 MAX_SETS: Final = 1 << 16
 MAX_SET: Final = 256
+MAX_JOINED: Final = 1 << 18
 OVERFLOW_NAME: Final = "(too many names)"
 OVERFLOW_TYPE: Final = "(too many types)"
 
@@ -311,9 +312,10 @@ class Rows:
         if result is None:
             members = self._sets[code]
             if connection in members or len(members) >= MAX_SET:
-                result = code
-            else:
-                result = self._set(tuple(sorted((*members, connection))), code)
+                return code
+            result = self._set(tuple(sorted((*members, connection))), code)
+            if len(self._joined) >= MAX_JOINED:
+                self._joined.clear()
             self._joined[(code, connection)] = result
         return result
 

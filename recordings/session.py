@@ -31,7 +31,13 @@ from recordings.rows import Copies, Rows
 
 MAX_LOG: Final = 200_000
 """Most log entries kept; beyond it the oldest half is dropped, and counted in `Session.log_dropped`."""
-MAX_SUBSCRIPTIONS: Final = 10_000
+MAX_THINGS: Final = 100_000
+"""Most connections, subscriptions, processes, notes and so on kept: a program has fewer, a hostile file may
+not."""
+MAX_LOG_TEXT: Final = 50_000_000
+"""Most characters of log entries kept, by the same rule."""
+MAX_LINE: Final = 10_000
+"""Most characters of a line of output in the log."""
 SUBSCRIBER_TOPIC: Final = b"__subscriber__:"
 """A noob SUB also subscribes to this, followed by its node's name."""
 
@@ -76,7 +82,11 @@ class ConnectionInfo:
 
 
 class Session:
-    """The model of a session; grows with its recording and is read at any time."""
+    """The model of a session; grows with its recording and is read at any time.
+
+    One thread may let it grow while others read; who goes through a dictionary meanwhile takes a copy first,
+    as in `list(session.nodes.values())`.
+    """
 
     def __init__(self) -> None:
         self.endpoints: dict[int, Endpoint] = {}
@@ -91,6 +101,8 @@ class Session:
         self.names_version = 0
         self._names: list[str] = []
         self._log_mark = 0
+        self._log_size = 0
+        self._subscribed = 0
         self._node_of_pid: dict[int, str] = {}
 
     @property
@@ -224,6 +236,8 @@ class Session:
 
     def _add(self, record: Record) -> None:
         """A control record."""
+        if self._is_full(record):
+            return
         match record:
             case Endpoint():
                 self._endpoint(record)
@@ -235,7 +249,8 @@ class Session:
                 self._process(record)
             case Output():
                 who = f" {record.pid}" if record.pid is not None else ""
-                self._say(LogEntry(record.time_ns, "output", f"{record.stream}{who}: {record.text}"))
+                text = record.text if len(record.text) <= MAX_LINE else record.text[:MAX_LINE] + "…"
+                self._say(LogEntry(record.time_ns, "output", f"{record.stream}{who}: {text}"))
             case Note():
                 self.notes.append(record)
                 what = "" if record.message is None else f" on message {record.message}"
@@ -294,9 +309,9 @@ class Session:
             return
         topic = record.topic
         if record.subscribe:
-            if len(info.subscriptions) < MAX_SUBSCRIPTIONS:
-                info.subscriptions.setdefault(topic, record.time_ns)
-        elif topic in info.subscriptions and len(info.ended_subscriptions) < MAX_SUBSCRIPTIONS:
+            self._subscribed += topic not in info.subscriptions
+            info.subscriptions.setdefault(topic, record.time_ns)
+        elif topic in info.subscriptions:
             info.ended_subscriptions.append((topic, info.subscriptions.pop(topic), record.time_ns))
         info.name = self._best_name(info)
         verb = "subscribes to" if record.subscribe else "unsubscribes from"
@@ -349,11 +364,32 @@ class Session:
             node.subscribed_to = tuple(sorted(to for who, to in edges if who == node.name))
             node.subscribers = tuple(sorted(who for who, to in edges if to == node.name))
 
+    def _is_full(self, record: Record) -> bool:
+        """Whether there are too many things of the record's kind for another one."""
+        match record:
+            case Endpoint():
+                return record.id not in self.endpoints and len(self.endpoints) >= MAX_THINGS
+            case Connection():
+                return record.id not in self.connections and len(self.connections) >= MAX_THINGS
+            case Process():
+                return record.pid not in self.processes and len(self.processes) >= MAX_THINGS
+            case Subscription():
+                return record.subscribe and self._subscribed >= MAX_THINGS
+            case Note():
+                return len(self.notes) >= MAX_THINGS
+            case Loss():
+                return len(self.losses) >= MAX_THINGS
+            case _:
+                return False
+
     def _say(self, entry: LogEntry) -> None:
-        if len(self.log) >= MAX_LOG:
-            del self.log[: MAX_LOG // 2]
-            self.log_dropped += MAX_LOG // 2
-            self._log_mark = max(self._log_mark - MAX_LOG // 2, 0)
+        self._log_size += len(entry.text)
+        if len(self.log) >= MAX_LOG or self._log_size > MAX_LOG_TEXT:
+            dropped = (len(self.log) + 1) // 2
+            del self.log[:dropped]
+            self.log_dropped += dropped
+            self._log_mark = max(self._log_mark - dropped, 0)
+            self._log_size = sum(len(kept.text) for kept in self.log) + len(entry.text)
         self.log.append(entry)
 
 

@@ -22,9 +22,10 @@ from recordings.container import RECORD, Damage
 from recordings.errors import RecordingError
 from recordings.layout import BLOCK_OPCODE, MAGIC
 from recordings.recording import Recording
+from recordings.records import Connection, Endpoint, Loss, Note, Output, Process, Subscription
 from recordings.walk import FoundChunk, Walk
 from recordings.writer import RecordingWriter
-from tests.support_mcap import Sent, Traffic, event, introduce, plain
+from tests.support_mcap import T0, Sent, Traffic, event, introduce, plain
 
 settings.register_profile("files", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 files = settings(settings.get_profile("files"), max_examples=150)
@@ -250,6 +251,9 @@ def hostile_blocks() -> Iterator[bytes]:
     yield make(0, [0, [], columns, 0, runs, [], [[0, b""]], [], None, 0])
     yield make(0, [0, [[70000, 0, "in", "", ""]], columns, 0, runs, [], [], [], None, 0])
     yield make(0, [0, [[1, 0, "up", "", ""]], columns, 0, runs, [], [], [], None, 0])
+    yield make(0, [0, [[1, 0, "in", "", ""]], columns, 0, runs, [], [], [], None, 0])
+    yield make(0, [0, [], columns, 0, runs, [], [], [[0, 0]] * (block_module.MAX_ENTRIES + 1), None, 0])
+    yield make(0, [0, [], columns, 0, runs, [], [], [[-1, 0]], None, 0])
     yield make(0, "text")
     deep = b"\x91" * 100_000 + b"\x90"
     yield resigned(head.pack(block_module.SIGNATURE, 0, 0, 0, 0) + zstandard.ZstdCompressor().compress(deep))
@@ -257,7 +261,7 @@ def hostile_blocks() -> Iterator[bytes]:
     yield resigned(head.pack(block_module.SIGNATURE, 0, 0, 0, 0) + bomb)
 
 
-@pytest.mark.parametrize("content", list(hostile_blocks()), ids=range(13))
+@pytest.mark.parametrize("content", list(hostile_blocks()), ids=range(16))
 def test_hostile_blocks(tmp_path: Path, sample: tuple[bytes, bytes, list[Sent]], content: bytes) -> None:
     with pytest.raises(Damage):
         block_module.decode_content(content)
@@ -291,3 +295,44 @@ def test_columns_come_back(values: list[int], steps: bool) -> None:
     if column.width:
         with pytest.raises(Damage):
             unpack(column, len(values) + 1)
+
+
+def test_a_program_that_floods_the_session_model_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recordings.session.MAX_THINGS", 50)
+    monkeypatch.setattr("recordings.session.MAX_LOG_TEXT", 10_000)
+    monkeypatch.setattr("recordings.nodes.MAX_NODES", 60)
+    monkeypatch.setattr("recordings.session.MAX_NODES", 60)
+    monkeypatch.setattr("recordings.rows.MAX_SETS", 30)
+    monkeypatch.setattr("recordings.rows.MAX_SET", 5)
+    monkeypatch.setattr("recordings.rows.MAX_NAMES", 40)
+    monkeypatch.setattr("recordings.rows.MAX_JOINED", 20)
+    writer = RecordingWriter(tmp_path / "a.mcap", facts={})
+    traffic = Traffic(writer)
+    for number in range(200):
+        writer.record(Process(time_ns=T0, pid=number))
+        writer.record(Endpoint(time_ns=T0, id=number, address="a", socket_type="PUB", node=f"n{number}"))
+        writer.record(Connection(time_ns=T0, id=number, endpoint=0, state="opened"))
+        writer.record(Subscription(time_ns=T0, connection=0, topic=b"%d" % number, subscribe=True))
+        writer.record(Note(time_ns=T0, message=None))
+        writer.record(Loss(time_ns=T0, stage="tee", bytes=1, since_ns=T0))
+        writer.record(Output(time_ns=T0, stream="stdout", text="x" * 20_000))
+        copies = [(number * 7 + step) % 200 for step in range(1, 9)]
+        traffic.message(event(f"n{number}", number), connection=number, copies=copies)
+    writer.close()
+    with Recording.open(tmp_path / "a.mcap") as recording:
+        session, rows = recording.session, recording.rows
+        kept = (session.processes, session.endpoints, session.connections, session.notes, session.losses)
+        assert [len(things) for things in kept] == [50] * 5
+        assert len(session.connections[0].subscriptions) == 50
+        assert len(session.nodes) == 60
+        assert sum(len(entry.text) for entry in session.log) < 30_000
+        assert session.log_dropped > 0
+        assert len(rows) == 200
+        assert len(rows.receiver_sets) == 30
+        assert max(map(len, rows.receiver_sets)) <= 5
+        assert len(rows.names) == 40
+        assert rows[199].sender == "(too many names)"
+        assert [recording.frames(number) for number in range(200)] == [sent.frames for sent in traffic.sent]
+        assert len(recording.deliveries(199)) == 9
