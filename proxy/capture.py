@@ -83,7 +83,7 @@ class Capture:
         self._connections: dict[int, _Connection] = {}
         self._streams: dict[int, _Stream] = {}
         self._processes: set[int] = set()
-        self._ended: set[int] = set()
+        self._ended: dict[int, int] = {}
         self._versions: set[str] = set()
         self.messages = 0
         self.connections = 0
@@ -141,7 +141,8 @@ class Capture:
         """Record that a process ended, once, and once more when its exit code becomes known."""
         if pid in self._ended and exit_code is None:
             return
-        self._ended.add(pid)
+        # The later word is the one with the exit code, whichever of the two observers' clocks was first.
+        time_ns = self._ended[pid] = max(time_ns, self._ended.get(pid, 0))
         self.record(records.Process(time_ns=time_ns, pid=pid, state="exited", exit_code=exit_code))
 
     # The hot path.
