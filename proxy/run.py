@@ -12,12 +12,10 @@ import platform
 import signal
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -25,9 +23,10 @@ from typing import Any, Literal
 from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name
-from proxy.launch import python_command
+from proxy.output import closing_line, recordings_directory, reserve_output, size_text
 from proxy.processes import Stream
-from proxy.session import BUFFER_BYTES, FileExists, Session, SessionReport, reserve
+from proxy.session import BUFFER_BYTES, Session, SessionReport
+from proxy.viewer import Viewer
 
 __all__ = ["CommandError", "RunResult", "recordings_directory", "run"]
 
@@ -53,13 +52,6 @@ class RunResult:
     notes: list[str] = field(default_factory=list)
 
 
-def recordings_directory() -> Path:
-    """Return the folder where recordings go unless told otherwise (per user, private)."""
-    import platformdirs  # only where no file is named
-
-    return platformdirs.user_state_path("tubetap") / "recordings"
-
-
 def run(
     command: Sequence[str],
     *,
@@ -80,7 +72,7 @@ def run(
     Raises ProxyError if the recording can't be written or the command can't be run.
     """
     command = [os.fspath(part) for part in command]
-    path = _reserve_output(output, command, force=force)
+    path = reserve_output(output, program_name(command), force=force)
     pipes = _Pipes() if tui else None
     session = Session(
         path,
@@ -94,7 +86,7 @@ def run(
     viewer = None
     try:
         if pipes is not None:
-            viewer = _Viewer(path) if session.wait_recording() else None
+            viewer = Viewer(path, _VIEWER) if session.wait_recording() else None
         child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
     except BaseException:
         if viewer is not None:
@@ -105,7 +97,7 @@ def run(
     session.program_started(child.pid, command)
     with _forwarding(child):
         if viewer is not None:
-            viewer.watch(session, child)
+            _watch(viewer, session, child)
         code = _exit_code(child.wait())
         session.program_exited(child.pid, code)
         report = session.finish()
@@ -120,24 +112,6 @@ class CommandError(ProxyError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-
-
-def _reserve_output(output: Path | None, command: Sequence[str], *, force: bool) -> Path:
-    if output is not None:
-        return reserve(output.absolute(), force=force)
-    folder = recordings_directory()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ProxyError(f"cannot make {folder}: {error.strerror}; name a file with -o") from None
-    stem = f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{program_name(command)}"
-    path = folder / f"{stem}.mcap"
-    for number in range(1, 1000):
-        try:
-            return reserve(path)
-        except FileExists:
-            path = folder / f"{stem}.{number}.mcap"
-    raise ProxyError(f"too many recordings named {stem} in {folder}; name a file with -o")
 
 
 def _facts(command: Sequence[str]) -> dict[str, str]:
@@ -232,60 +206,21 @@ def _in_foreground() -> bool:
         os.close(terminal)
 
 
-class _Viewer:
-    """The viewer's process, which has the terminal while it lives.
-
-    Quitting it ends the program as Ctrl-C would; if it breaks, program and recording go on.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._terminal = _terminal_state()
-        self._process = subprocess.Popen(python_command(_VIEWER, str(path)))
-
-    def watch(self, session: Session, child: subprocess.Popen[bytes]) -> None:
-        """Return when the program has ended."""
-        while child.poll() is None:
-            if self._process.poll() is None:
-                time.sleep(_GLANCE_S)
-                continue
-            if self._process.returncode == 0:
-                _end_program(child)
-            else:
-                self._tidy_terminal()
-                session.note(f"the viewer ended with code {self._process.returncode}; the recording went on")
-                print("tubetap: the viewer broke; the program goes on (Ctrl-C ends it)", file=sys.stderr)
-            return
-
-    def wait(self) -> None:
-        """Wait until the person has seen enough."""
-        while True:
-            try:
-                self._process.wait()
-            except KeyboardInterrupt:
-                continue
-            break
-        if self._process.returncode != 0:
-            self._tidy_terminal()
-
-    def close(self) -> None:
-        """End the viewer."""
-        self._process.terminate()
-        self.wait()
-
-    def _tidy_terminal(self) -> None:
-        if self._terminal is not None and sys.stdout.isatty():
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
-            # Leave the alternate screen, stop mouse and paste reports, show the cursor (xterm control
-            # sequences).
-            os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h")
-
-
-def _terminal_state() -> list[Any] | None:
-    try:
-        return termios.tcgetattr(0)
-    except (termios.error, OSError):
-        return None
+def _watch(viewer: Viewer, session: Session, child: subprocess.Popen[bytes]) -> None:
+    """Return when the program has ended. Leaving the viewer ends it as Ctrl-C would; if the viewer breaks,
+    program and recording go on."""
+    while child.poll() is None:
+        code = viewer.exit_code()
+        if code is None:
+            time.sleep(_GLANCE_S)
+            continue
+        if code == 0:
+            _end_program(child)
+        else:
+            viewer.tidy_terminal()
+            session.note(f"the viewer ended with code {code}; the recording went on")
+            print("tubetap: the viewer broke; the program goes on (Ctrl-C ends it)", file=sys.stderr)
+        return
 
 
 def _end_program(child: subprocess.Popen[bytes]) -> None:
@@ -301,7 +236,7 @@ def _end_program(child: subprocess.Popen[bytes]) -> None:
 
 def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
     notes = list(report.problems)
-    losses = [f"{_size(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
+    losses = [f"{size_text(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
     if report.endpoints == 0:
         notes.append(f"nothing was recorded: {report.why_nothing}")
     elif report.left_alone:
@@ -311,21 +246,5 @@ def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
         for note in notes:
             print(f"tubetap: {safe(note)}", file=sys.stderr)
         if report.recordings and report.endpoints:
-            print(f"tubetap: {_closing_line(result, report)}", file=sys.stderr)
+            print(f"tubetap: {closing_line(report, losses)}", file=sys.stderr)
     return result
-
-
-def _closing_line(result: RunResult, report: SessionReport) -> str:
-    files = " and ".join(str(path) for path in result.recordings)
-    line = (
-        f"{report.messages:,} messages on {report.connections:,} connections "
-        f"to {report.endpoints:,} sockets recorded in {files}"
-    )
-    return line + "".join(f"; {loss}" for loss in result.losses)
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"

@@ -1,0 +1,57 @@
+"""Where a recording goes, and the line at the end that says what is in it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from proxy.errors import ProxyError
+from proxy.session import FileExists, SessionReport, reserve
+
+__all__ = ["closing_line", "recordings_directory", "reserve_output", "size_text"]
+
+
+def recordings_directory() -> Path:
+    """Return the folder where recordings go unless told otherwise (per user, private)."""
+    import platformdirs  # only where no file is named
+
+    return platformdirs.user_state_path("tubetap") / "recordings"
+
+
+def reserve_output(output: Path | None, name: str, *, force: bool) -> Path:
+    """Create the file to record to: `output`, or one in `recordings_directory` named by time and `name`.
+
+    Raises ProxyError if it can't be written, or exists and `force` is not set.
+    """
+    if output is not None:
+        return reserve(output.absolute(), force=force)
+    folder = recordings_directory()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProxyError(f"cannot make {folder}: {error.strerror}; name a file with -o") from None
+    stem = f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}"
+    path = folder / f"{stem}.mcap"
+    for number in range(1, 1000):
+        try:
+            return reserve(path)
+        except FileExists:
+            path = folder / f"{stem}.{number}.mcap"
+    raise ProxyError(f"too many recordings named {stem} in {folder}; name a file with -o")
+
+
+def closing_line(report: SessionReport, losses: Sequence[str]) -> str:
+    """Return the sentence that says what was recorded where; `losses` in words what was not."""
+    files = " and ".join(str(path) for path in report.recordings)
+    line = (
+        f"{report.messages:,} messages on {report.connections:,} connections "
+        f"to {report.endpoints:,} sockets recorded in {files}"
+    )
+    return line + "".join(f"; {loss}" for loss in losses)
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes for people to read."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
