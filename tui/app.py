@@ -80,8 +80,9 @@ class TubetapApp(App[None]):
         leaving: Callable[[], str] | None = None,
         theme: str | None = None,
     ) -> None:
+        # Textual chooses its filter for NO_COLOR before a theme can be set.
         no_color = "NO_COLOR" in os.environ
-        super().__init__()
+        super().__init__(ansi_color=True if no_color else None)
         for known in THEMES:
             self.register_theme(known)
         self.theme = theme or ("ansi-dark" if no_color else THEMES[0].name)
@@ -91,6 +92,7 @@ class TubetapApp(App[None]):
         self.ticks = self.late_ticks = 0
         self._leaving = leaving
         self._shown: dict[str, RecordingScreen] = {}
+        self._opened = 0
         self._slow_s = self._tick_s = 0.0
         self.set_keymap(dict(self.user_keys.keys))
 
@@ -110,7 +112,11 @@ class TubetapApp(App[None]):
                 self.notify(text.safe(problem, 300), severity="warning", markup=False)
 
     def _make_screens(self) -> None:
+        """Make the screens for this viewer; installed, so that they live on while another one is shown."""
+        self._opened += 1
         self._shown = {name: screen(self.viewer) for name, screen in SCREENS}
+        for name, screen in self._shown.items():
+            self.install_screen(screen, f"{name}-{self._opened}")
 
     def _tick(self) -> None:
         changes = self.viewer.tick()
@@ -230,6 +236,7 @@ class TubetapApp(App[None]):
         old.close()
         old.recording.close()
         for screen in screens:
+            self.uninstall_screen(screen)
             if screen.is_running:
                 screen.remove()
 

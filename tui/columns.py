@@ -1,7 +1,7 @@
 """The columns of the message list: which there are, how wide at a given width, and what stands in them.
 
-Narrow screens lose columns rather than get cut: the number goes first, then size and epoch. Each message type
-has an ASCII mark of its own, so that nothing is said by colour alone.
+Narrow screens lose columns rather than get cut: the number goes first, then size, then epoch. Each message
+type has an ASCII mark of its own, so that nothing is said by colour alone.
 """
 
 from collections.abc import Sequence
@@ -62,24 +62,60 @@ def type_text(type: str) -> str:
 
 
 def lay_out(width: int, count: int, names: Sequence[str] = ()) -> list[Column]:
-    """Choose the columns for a list `width` cells wide, with `count` messages in all and these node names."""
-    number = max(5, len(f"{max(0, count - 1):,}"))
+    """Choose the columns for a list `width` cells wide, with `count` messages in all and these node names.
+
+    The richest choice that leaves the summary some room, else the poorest.
+    """
+    columns: list[Column] = []
     longest = max((len(name) for name in names[:64]), default=7)
-    sender = min(max(7, longest), 9 if width < 90 else 14)
+    for choice in CHOICES:
+        columns = _columns(choice, count, longest)
+        used = sum(column.width + 1 for column in columns) + 5
+        if width - used >= choice.summary:
+            break
+    return [*columns, Column("summary", "summary", max(0, width - used))]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice of columns, fit when the summary has at least `summary` cells left."""
+
+    summary: int
+    number: bool = False
+    long_type: bool = False
+    sender: int = 8
+    receivers: int = 11
+    epoch: bool = True
+    size: bool = True
+
+
+CHOICES = (
+    Choice(40, number=True, long_type=True, sender=14, receivers=20),
+    Choice(22, number=True, long_type=True, sender=10, receivers=15),
+    Choice(14, number=True, long_type=True, receivers=12),
+    Choice(14, long_type=True, sender=10, receivers=13),
+    Choice(12, long_type=True),
+    Choice(12),
+    Choice(12, size=False),
+    Choice(0, size=False, epoch=False),
+)
+"""From the richest to the poorest."""
+
+
+def _columns(choice: Choice, count: int, longest: int) -> list[Column]:
     columns = [
         Column("time", "time", 12),
-        Column("type", "type", 13 if width >= 76 else 10),
-        Column("from", "from", sender, right=True),
-        Column("to", "to", min(sender + 6, 12 if width < 90 else 20)),
+        Column("type", "type", 13 if choice.long_type else 10),
+        Column("from", "from", min(max(7, longest), choice.sender), right=True),
+        Column("to", "to", choice.receivers),
     ]
-    if width >= 70:
+    if choice.epoch:
         columns.append(Column("epoch", "epoch", 6, right=True))
-    if width >= 58:
+    if choice.size:
         columns.append(Column("size", "size", 5, right=True))
-    if width >= 84:
+    if choice.number:
+        number = max(5, len(f"{max(0, count - 1):,}"))
         columns.insert(0, Column("number", "#", number, right=True))
-    used = sum(column.width + 1 for column in columns) + 5
-    columns.append(Column("summary", "summary", max(0, width - used)))
     return columns
 
 

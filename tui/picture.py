@@ -13,14 +13,12 @@ MAX_HEIGHT = 24
 """Most lines of text."""
 
 
-def fit(shape: Sequence[int], width: int, height: int) -> tuple[int, int]:
-    """Fit an image of a shape (rows, columns, …) into a box of characters, keeping its proportions.
+def fit(pixels: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """Fit a picture (rows and columns of pixels, at least 1) into a box of characters, with its proportions.
 
     Returns columns and lines of text; a character is about twice as high as wide.
     """
-    rows, columns = (shape[0], shape[1]) if len(shape) >= 2 else (1, shape[0] if shape else 1)
-    if rows < 1 or columns < 1:
-        return 0, 0
+    rows, columns = pixels
     width, height = min(width, MAX_WIDTH, columns), min(height, MAX_HEIGHT)
     lines = max(1, round(width * rows / columns / 2))
     if lines > height:

@@ -154,7 +154,7 @@ class HelpText(Listing):
 class Help(ModalScreen[None]):
     """All keys, as they are bound now, and the marks of the list."""
 
-    DEFAULT_CSS = BOX_CSS.format(name="Help")
+    DEFAULT_CSS = BOX_CSS.format(name="Help") + "Help > Vertical { width: 104; }"
     BINDINGS = bindings("window.close", "window.quit", "window.help")
 
     def __init__(self, keymap: dict[str, str]) -> None:
@@ -166,9 +166,7 @@ class Help(ModalScreen[None]):
         with Vertical():
             yield Text("tubetap: keys", "bold")
             yield HelpText(self._page())
-            yield Text(
-                "j k space b scroll, esc or q closes; ids in the first column are for keys.toml", "dim"
-            )
+            yield Text("j k space b scroll, esc or q closes; ids at the right are for keys.toml", "dim")
 
     def _page(self) -> list[Sequence[Cell]]:
         lines: list[Sequence[Cell]] = []
@@ -183,7 +181,7 @@ class Help(ModalScreen[None]):
                 self.app.get_key_display(binding)
                 for binding in _one_each(bindings(key.id)[0], self._keymap.get(key.id))
             )
-            lines.append(((text.fit(shown, 14), "key"), (text.fit(key.id, 16), "dim"), (key.help, "")))
+            lines.append(((text.fit(shown, 12), "key"), (text.fit(key.help, 66), ""), (f" {key.id}", "dim")))
         lines += [(), (("Marks in the list", "head"),)]
         lines.append((("  > cursor   * marked   ; comment   ! error   (late) a copy came late", ""),))
         lines.append((("  In the side panel a node's box hides what it sends; o shows what it", ""),))

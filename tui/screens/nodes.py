@@ -59,15 +59,15 @@ class NodesList(Lines):
         rate = f"{self._rates.get(name, 0):,.0f}/s" if self._rates else ""
         return (
             ("> " if index == self.cursor else "  ", "bold"),
-            (text.fit(text.safe(name, 60), 18), "bold" if index == self.cursor else ""),
-            (text.fit(text.safe(node.state, 12), 10), STATE_STYLES.get(node.state, "")),
+            (text.fit(text.safe(name, 60), 16), "bold" if index == self.cursor else ""),
+            (text.fit(text.safe(node.state, 12), 9), STATE_STYLES.get(node.state, "")),
             (text.fit(since, 9, right=True), "dim"),
-            (text.fit(str(node.pid or "-"), 9, right=True), "dim"),
-            (text.fit(text.count(node.sent), 11, right=True), ""),
-            (text.fit(text.count(node.received), 11, right=True), ""),
-            (text.fit(rate, 9, right=True), "number"),
-            (text.fit(seen, 10, right=True), "dim"),
             (text.fit(str(node.errors), 7, right=True), "error" if node.errors else "dim"),
+            (text.fit(text.count(node.sent), 10, right=True), ""),
+            (text.fit(text.count(node.received), 10, right=True), ""),
+            (text.fit(rate, 8, right=True), "number"),
+            (text.fit(seen, 10, right=True), "dim"),
+            (text.fit(str(node.pid or "-"), 9, right=True), "dim"),
         )
 
 
@@ -76,8 +76,8 @@ class NodesHeading(Line):
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write them."""
-        heading = f"  {'node':18}{'state':10}{'for':>9}{'pid':>9}{'sent':>11}{'received':>11}{'rate':>9}"
-        return ((f"{heading}{'last seen':>10}{'errors':>7}", "head"),)
+        heading = f"  {'node':16}{'state':9}{'for':>9}{'errors':>7}{'sent':>10}{'received':>10}{'rate':>8}"
+        return ((f"{heading}{'last seen':>10}{'pid':>9}", "head"),)
 
 
 class NodeFacts(Lines, can_focus=True):

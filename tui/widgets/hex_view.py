@@ -51,7 +51,8 @@ class HexView(Lines):
         frame = self.frames[number]
         offset = (index - self._starts[number] - 1) * self._step
         if offset < 0:
-            what = "payload" if number == len(self.frames) - 1 else "topic or envelope"
+            last = number == len(self.frames) - 1
+            what = "payload" if last else "topic" if len(self.frames) == 2 else "envelope"
             return (
                 (f"frame {number + 1}/{len(self.frames)}", "bold"),
                 (f"  {text.count(len(frame))} B  {what}", "dim"),

@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.color import Color
+from rich.style import Style
+from textual import events
+
 from decoders.arrays import ArrayView
 from decoders.tree import Item
 from tui import picture
@@ -42,10 +46,14 @@ class TreeView(Lines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[Branch] = []
+        self._root: Item | None = None
+        self._touched = False
+        self._built_height = 0
 
     def set_root(self, root: Item | None) -> None:
         """Show another tree, its first branches open."""
         self.cursor = self.top = self.left = 0
+        self._root, self._touched, self._built_height = root, False, self.size.height
         self._lines = [] if root is None else [Branch(root, 0)]
         depth = 0
         while depth < DEPTH_AT_FIRST and len(self._lines) < OPEN_AT_FIRST:
@@ -53,7 +61,8 @@ class TreeView(Lines):
                 branch = self._lines[index]
                 if branch.depth == depth and branch.art is None and branch.item.kind != "more":
                     children = self._children(branch)
-                    if len(self._lines) + len(children) <= OPEN_AT_FIRST or depth == 0:
+                    pictured = bool(children) and children[0].art is not None
+                    if len(self._lines) + len(children) <= OPEN_AT_FIRST or depth == 0 or pictured:
                         self._open(index, children)
             depth += 1
         self.repaint()
@@ -69,10 +78,12 @@ class TreeView(Lines):
         return found
 
     def _art(self, branch: Branch, array: ArrayView) -> list[Branch]:
-        room = max(8, self.text_width - 4 * branch.depth - 6)
-        width, height = picture.fit(array.shape, room, max(4, min(12, self.size.height - 2)))
-        if not width or len(array.shape) not in (2, 3):
+        if array.picture is None:
             return []
+        room = max(8, self.text_width - 2 * branch.depth - 6)
+        width, height = picture.fit(
+            array.picture, room, max(4, min(picture.MAX_HEIGHT, self.size.height - 2))
+        )
         try:
             tall = picture.half_blocks(array.to_gray(width, 2 * height))
             flat = picture.ramp(array.to_gray(width, height))
@@ -124,12 +135,27 @@ class TreeView(Lines):
         cells += [("▀", f"gray-{upper}-{lower}") for upper, lower in pairs]
         return cells
 
+    def _component(self, name: str) -> Style:
+        """Give the style of a half block in two greys, and of all else as usual."""
+        if name.startswith("gray-"):
+            _, upper, lower = name.split("-")
+            return Style(color=_gray(int(upper)), bgcolor=_gray(int(lower)))
+        return super()._component(name)
+
     # Opening and closing
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw a picture anew for another size, unless branches were opened or closed by hand."""
+        pictured = any(branch.art is not None for branch in self._lines)
+        if pictured and not self._touched and event.size.height != self._built_height:
+            self.set_root(self._root)
+        super().on_resize(event)
 
     def action_sideways(self, steps: int) -> None:
         """Open or close the branch under the cursor; on a leaf, go to its parent or scroll."""
         if not self._lines:
             return
+        self._touched = True
         branch = self._lines[self.cursor]
         if steps > 0 and not branch.opened and branch.art is None and self._openable(branch):
             self._open(self.cursor, self._children(branch))
@@ -150,6 +176,7 @@ class TreeView(Lines):
         """Open or close the branch under the cursor."""
         if not self._lines:
             return
+        self._touched = True
         branch = self._lines[self.cursor]
         if branch.opened:
             self._close(self.cursor)
@@ -176,3 +203,7 @@ class TreeView(Lines):
             return ""
         item = self._lines[self.cursor].item
         return item.value if isinstance(item.value, str) else item.text
+
+
+def _gray(value: int) -> Color:
+    return Color.from_rgb(value, value, value)
