@@ -40,8 +40,9 @@ class _Stream:
         self.ready: Ready | None = None
 
     def begin_late(self) -> None:
+        like = self.parser.beginning
         self.parser = StreamParser()
-        self.parser.resync(socket_type=self.ready.socket_type if self.ready else "")
+        self.parser.resync(socket_type=self.ready.socket_type if self.ready else "", like=like)
 
     def peer(self) -> records.Peer | None:
         if self.greeting is None or self.ready is None:
@@ -196,6 +197,7 @@ class Capture:
                 )
             case Opaque(reason=reason):
                 self.opaque += 1
+                self._unfound(stream, time_ns)
                 side = "connector" if stream.direction == "in" else "binder"
                 self._step(connection, time_ns, "opaque", f"what the {side} sends: {reason}")
             case Resynced(skipped=skipped) if skipped:
@@ -318,6 +320,9 @@ class Capture:
             return
         if connection.publications is not None:
             connection.publications.leave(number)
+        for stream in (connection.into, connection.out):
+            if stream.parser.opaque is None:
+                self._unfound(stream, time_ns)
         for kind in (Kind.IN, Kind.OUT):
             self._streams.pop(number << 1 | kind, None)
         self._step(connection, time_ns, "closed", reason)
@@ -327,7 +332,16 @@ class Capture:
         self._lost(time_ns, stage, fact["bytes"], fact["since_ns"], connection or None, _LOSSES[stage])
         stream = self._streams.get(connection << 1 | fact["kind"]) if "kind" in fact else None
         if stream is not None and stream.parser.opaque is None:
+            unfinished = stream.parser.unfinished
+            if unfinished:
+                self._lost(time_ns, stage, unfinished, fact["since_ns"], connection, _CUT_OFF)
             stream.begin_late()
+
+    def _unfound(self, stream: _Stream, time_ns: int) -> None:
+        """Count what came after a gap, when no message was found in it."""
+        if stream.parser.searching and stream.parser.unfinished:
+            size = stream.parser.unfinished
+            self._lost(time_ns, "recorder", size, time_ns, stream.connection.id, _PARTIAL)
 
     def _step(self, connection: _Connection, time_ns: int, state: Any, reason: str) -> None:
         self._writer.record(
@@ -365,6 +379,7 @@ _NAMES = {"python": "Python"}
 
 _UNKNOWN = "of a connection that began before this recording"
 _PARTIAL = "the rest of a message that began before a gap"
+_CUT_OFF = "the beginning of a message that a gap cut off"
 _LOSSES = {
     "tee": "the recorder could not keep up and the buffer was full",
     "recorder": "the recorder before this one ended; at most this much did not reach its file",

@@ -7,7 +7,7 @@ stream is cut into chunks makes no difference to the events.
 
 from struct import Struct
 
-from decoders.zmtp.boundary import begins_a_frame
+from decoders.zmtp.boundary import Beginning, beginning_of, find_message
 from decoders.zmtp.commands import Malformed, command_event, command_name
 from decoders.zmtp.encoding import COMMAND, LONG, MORE
 from decoders.zmtp.events import Command, Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
@@ -55,6 +55,7 @@ class StreamParser:
         "_short",
         "_size",
         "_subscriptions",
+        "beginning",
         "bytes_seen",
         "opaque",
     )
@@ -64,6 +65,9 @@ class StreamParser:
 
     opaque: str | None
     """Why the stream is no longer understood, None while it is."""
+
+    beginning: "Beginning | None"
+    """How a message of this stream began, for a parser that has to find the next one after a gap."""
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class StreamParser:
     ) -> None:
         self.bytes_seen = 0
         self.opaque = None
+        self.beginning: Beginning | None = None
         self._subscriptions = subscriptions
         self._max_message = max_message
         self._max_frames = max_frames
@@ -96,14 +101,31 @@ class StreamParser:
         """Whether this direction's handshake is done, so that messages may come."""
         return self._ready
 
-    def resync(self, *, socket_type: str = "") -> None:
-        """Begin in the middle of a stream, its handshake past: at the next chunk that starts with a frame.
+    @property
+    def searching(self) -> bool:
+        """Whether a parser begun in the middle of a stream has found no frame boundary yet."""
+        return self._searching
 
-        `socket_type` is that of the peer whose bytes these are, where it is known. A `Resynced` event tells
-        where the boundary was found. The first message may lack its first frames.
+    @property
+    def unfinished(self) -> int:
+        """The bytes fed that no event has told of: of a message that is not whole, or all while searching."""
+        if self._searching:
+            return self.bytes_seen
+        frames = sum(len(frame) + (9 if len(frame) > 255 else 2) for frame in self._frames)
+        body = 9 + sum(map(len, self._body)) if self._missing else 0
+        return frames + body + len(self._rest)
+
+    def resync(self, *, socket_type: str = "", like: Beginning | None = None) -> None:
+        """Begin in the middle of a stream, its handshake past: at the next chunk that starts with a frame,
+        or where a message begins `like` those before.
+
+        `socket_type` is that of the peer whose bytes these are, where it is known; `like` is the `beginning`
+        of another parser of the same stream. A `Resynced` event tells where the boundary was found. The
+        first message may lack its first frames.
         """
         self._mechanism = "NULL"
         self._searching = True
+        self.beginning = like
         self._end_handshake(socket_type)
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Event]:
@@ -120,6 +142,8 @@ class StreamParser:
             self._rest = b""
             self._frames = []
             self._body = []
+        if events and type(events[-1]) is Message:
+            self.beginning = beginning_of(events[-1].frames)
         return events
 
     def _read(self, chunk: bytes | bytearray | memoryview, events: list[Event]) -> None:
@@ -136,8 +160,10 @@ class StreamParser:
         self._rest = b""
         if not self._mechanism:
             position = self._greeting(data, events)
-        elif self._searching and not self._found(data, events):
-            return
+        elif self._searching:
+            position = self._find(data, events)
+            if position < 0:
+                return
         self._traffic(data, position, events)
 
     def _greeting(self, data: bytes, events: list[Event]) -> int:
@@ -157,15 +183,15 @@ class StreamParser:
         self._mechanism = mechanism
         return _GREETING
 
-    def _found(self, data: bytes, events: list[Event]) -> bool:
-        """Look for a frame boundary at the start of a chunk; return whether it is there."""
-        if begins_a_frame(data, self._max_message):
+    def _find(self, data: bytes, events: list[Event]) -> int:
+        """Look for the place in a chunk where a message begins; return it, or -1."""
+        position = find_message(data, self._max_message, self.beginning)
+        if position >= 0:
             self._searching = False
-            events.append(Resynced(self.bytes_seen - len(data)))
-            return True
-        if self.bytes_seen > MAX_SEARCH:
+            events.append(Resynced(self.bytes_seen - len(data) + position))
+        elif self.bytes_seen > MAX_SEARCH:
             raise Malformed("begun in the middle of the stream, and found no frame boundary")
-        return False
+        return position
 
     def _traffic(self, data: bytes, position: int, events: list[Event]) -> None:
         """Read frames: the hot path. Keeps what is left of an incomplete one."""

@@ -302,6 +302,21 @@ def test_resync_on_a_single_small_message_and_on_a_cut_large_one() -> None:
     assert parser.feed(large[5000:]) == [Message((b"event", b"x" * 100_000))]
 
 
+def test_resync_within_a_chunk_where_a_message_begins_like_those_before() -> None:
+    message = message_bytes([b"event", b"x" * 100_000])
+    before = StreamParser()
+    before.feed(HANDSHAKE + message)
+    parser = StreamParser()
+    parser.resync(like=before.beginning)
+    assert parser.feed(message[500:50_000]) == []
+    assert parser.searching
+    assert parser.unfinished == 49_500
+    assert parser.feed(message[50_000:] + message[:30_000]) == [Resynced(len(message) - 500)]
+    assert parser.unfinished == 30_000
+    assert parser.feed(message[30_000:]) == [Message((b"event", b"x" * 100_000))]
+    assert parser.unfinished == 0
+
+
 def test_resync_on_subscriptions() -> None:
     parser = StreamParser()
     parser.resync(socket_type="SUB")
