@@ -30,7 +30,7 @@ from recordings.writer import RecordingWriter
 CHUNK_AGE_NS = 10_000_000_000
 """A copy is not watched live, so its chunks may span more time than those of a recorder."""
 
-OWN_FACTS = ("format", "library")
+OWN_FACTS = ("format", "library", "ended_ns", "messages")
 """Facts that every file has of its own."""
 
 RECORD, ROW, COPY = range(3)

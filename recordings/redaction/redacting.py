@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,13 @@ class LeakError(RecordingError):
         self.leaks = leaks
 
 
-class Redacted(msgspec.Struct, frozen=True):
-    """What a redaction did: `counts` of replacements by rule, and for the user's eyes alone, the secrets by
-    category, as pairs of stand-in and original.
+@dataclass(frozen=True)
+class Redacted:
+    """What a redaction did.
+
+    `counts` are replacements by rule, `manifest` is what the copy says of itself. `secrets` has, by category,
+    what each stand-in stands for; like the `scrubber`, which can redact more text in the same way, it is not
+    to be given away.
     """
 
     copied: Copied
@@ -64,6 +69,13 @@ class Redacted(msgspec.Struct, frozen=True):
     secrets: dict[str, dict[str, str]]
     left_out: list[str]
     manifest: dict[str, Any]
+    scrubber: Scrubber
+
+    def leaks(self, place: str, data: bytes | str) -> list[Leak]:
+        """Search something else that is to be given away along with the copy."""
+        scan = LeakScan(self.scrubber)
+        scan.look(place, data)
+        return sorted(scan.leaks)
 
 
 class Redactor:
@@ -248,7 +260,9 @@ def redact(
         )
         if leaks:
             raise LeakError(leaks)
-    return Redacted(copied, counts, redactor.pseudonyms.mapping(), redactor.left_out, manifest)
+    return Redacted(
+        copied, counts, redactor.pseudonyms.mapping(), redactor.left_out, manifest, redactor.scrubber
+    )
 
 
 def _rehearse(
@@ -270,7 +284,7 @@ def _rehearse(
     counts = dict(redactor.pseudonyms.counts)
     manifest = redactor.manifest(counts, digest)
     mapping = redactor.pseudonyms.mapping()
-    return Redacted(Copied(messages, 0, 0), counts, mapping, redactor.left_out, manifest)
+    return Redacted(Copied(messages, 0, 0), counts, mapping, redactor.left_out, manifest, redactor.scrubber)
 
 
 def _leaks(path: Path, scrubber: Scrubber, progress: Callable[[float], None]) -> list[Leak]:

@@ -60,6 +60,32 @@ class Progress:
             self._shown = False
 
 
+class Stages:
+    """Progress of work in several stages, one after the other."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._shown: Progress | None = None
+
+    def __call__(self, what: str, fraction: float) -> None:
+        """Show what is being done, and how much of it is."""
+        if what != self._what or self._shown is None:
+            self.done()
+            self._what, self._shown = what, Progress(what)
+        self._shown(fraction)
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._shown is not None:
+            self._shown.done()
+
+    def __enter__(self) -> "Stages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done()
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Progress]:
     """Show the progress of a block of work."""

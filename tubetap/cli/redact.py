@@ -14,7 +14,7 @@ from recordings.output_files import OutputError, whole_output
 from recordings.recording import Recording
 from recordings.redaction import LeakError, Redacted, Rules, describe, read_rules, redact
 from tubetap.cli.figures import table
-from tubetap.cli.files import Progress, chosen_rows, force_option, open_whole
+from tubetap.cli.files import Stages, chosen_rows, force_option, open_whole
 
 SHOWN = 20
 """How many secrets of a kind a preview lists."""
@@ -95,22 +95,20 @@ def command(
         if rows is not None and not rows.any():
             click.echo("tubetap: no message passes the filter; nothing was written", err=True)
             return 1
-        shown = _Stages()
-        try:
-            redacted = redact(
-                recording,
-                None if dry_run else out,
-                rules,
-                rows=rows,
-                key=key_file.read_bytes() if key_file else None,
-                force=force,
-                progress=shown,
-            )
-        except LeakError as error:
-            shown.done()
-            return _report_leaks(error, as_json)
-        finally:
-            shown.done()
+        with Stages() as shown:
+            try:
+                redacted = redact(
+                    recording,
+                    None if dry_run else out,
+                    rules,
+                    rows=rows,
+                    key=key_file.read_bytes() if key_file else None,
+                    force=force,
+                    progress=shown,
+                )
+            except LeakError as error:
+                shown.done()
+                return report_leaks(error, as_json)
     if map_file is not None:
         with whole_output(map_file, force=force) as output:
             output.write(msgspec.json.format(msgspec.json.encode(redacted.secrets)))
@@ -153,7 +151,8 @@ def _report(redacted: Redacted, out: Path | None, dry_run: bool, as_json: bool) 
             click.echo(f"  and {len(found) - SHOWN:,} more")
 
 
-def _report_leaks(error: LeakError, as_json: bool) -> int:
+def report_leaks(error: LeakError, as_json: bool) -> int:
+    """List what is still in a copy, and give the exit code for that."""
     if as_json:
         click.echo(json_line({"leaks": error.leaks}))
     click.echo(f"tubetap: {error}", err=True)
@@ -161,22 +160,3 @@ def _report_leaks(error: LeakError, as_json: bool) -> int:
         wrapping = f" inside {leak.wrapping}" if leak.wrapping else ""
         click.echo(safe(f"  {leak.place}{wrapping}: {leak.found}"), err=True)
     return 1
-
-
-class _Stages:
-    """Progress of one stage after the other."""
-
-    def __init__(self) -> None:
-        self._what = ""
-        self._shown: Progress | None = None
-
-    def __call__(self, what: str, fraction: float) -> None:
-        if what != self._what or self._shown is None:
-            self.done()
-            self._what, self._shown = what, Progress(what)
-        self._shown(fraction)
-
-    def done(self) -> None:
-        """Take the line away."""
-        if self._shown is not None:
-            self._shown.done()
