@@ -34,7 +34,7 @@ MAX_OLD_PICKLE = 1 << 20
 
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX_RUN = re.compile(rb"(?:[0-9a-fA-F]{2}){8,}")
-_UNICODE_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
 class Leak(msgspec.Struct, frozen=True, order=True):
@@ -87,8 +87,8 @@ def layers(data: bytes, wrapping: str = "", depth: int = 0) -> Iterator[tuple[st
 
 
 def _unwrapped(data: bytes) -> Iterator[tuple[str, bytes]]:
-    if b"\\u" in data:
-        yield "JSON escape", _UNICODE_ESCAPE.sub(_unescaped, data)
+    if b"\\" in data:
+        yield "JSON escape", _ESCAPE.sub(_unescaped, data)
     yield from _together("base64", _from_base64(data))
     yield from _together("hexadecimal", (binascii.unhexlify(found[0]) for found in _HEX_RUN.finditer(data)))
     if b"%" in data:
@@ -126,7 +126,10 @@ def _from_base64(data: bytes) -> Iterator[bytes]:
 
 
 def _unescaped(found: "re.Match[bytes]") -> bytes:
-    return chr(int(found[1], 16)).encode("utf-8", "replace")
+    if found[1] is not None:
+        return chr(int(found[1], 16)).encode("utf-8", "replace")
+    # Of the letters, only what they begin is lost.
+    return b"\n" if found[2] in (b"n", b"r", b"t", b"b", b"f") else bytes(found[2])
 
 
 def _inflated(data: bytes) -> bytes:

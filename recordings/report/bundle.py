@@ -81,8 +81,8 @@ def _document(recording: Recording, part: Path, rows: Mask, redacted: Redacted) 
     """Write the summary, scrub it like the recording, and search it like that."""
     replacements = sum(redacted.counts.values())
     notes = [
-        f"`{RECORDING}` holds {redacted.copied.messages:,} of {len(recording.rows):,} messages: what nodes said "
-        "of themselves, and what is nearest to the trouble.",
+        f"`{RECORDING}` holds {redacted.copied.messages:,} of {len(recording.rows):,} messages: what nodes "
+        "said of themselves, and what is nearest to the trouble.",
         "Names, paths, tokens, addresses and secrets are replaced by stand-ins, pickles and binary data by "
         "what "
         f"they are: {replacements:,} replacements; see `{MANIFEST}`, which is attached to the recording.",
