@@ -14,11 +14,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from decoders.text import safe
 from proxy.errors import ProxyError
@@ -82,20 +82,21 @@ def run(
         outputs=pipes.read_ends if pipes is not None else None,
         attachments=attachments(command),
     )
-    session.start()
     viewer = None
-    try:
-        if pipes is not None:
-            viewer = Viewer(path, _VIEWER) if session.wait_recording() else None
-        child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
-    except BaseException:
-        if viewer is not None:
-            viewer.close()
-        session.abandon()
-        path.unlink(missing_ok=True)
-        raise
-    session.program_started(child.pid, command)
-    with _forwarding(child):
+    with _Signals() as signals:
+        session.start()
+        try:
+            if pipes is not None:
+                viewer = Viewer(path, _VIEWER) if session.wait_recording() else None
+            child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
+            signals.child = child
+        except BaseException:
+            if viewer is not None:
+                viewer.close()
+            session.abandon()
+            path.unlink(missing_ok=True)
+            raise
+        session.program_started(child.pid, command)
         if viewer is not None:
             _watch(viewer, session, child)
         code = _exit_code(child.wait())
@@ -121,7 +122,6 @@ def _facts(command: Sequence[str]) -> dict[str, str]:
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "user_pid": str(os.getpid()),
     }
 
 
@@ -162,28 +162,42 @@ class _Pipes:
         self.write_ends.clear()
 
 
-@contextlib.contextmanager
-def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand on the signals that reach only us; those of the terminal's keys reach the program anyway."""
+class _Signals:
+    """Hands on the signals that reach only us; those of the terminal's keys reach the program anyway.
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        if number in (signal.SIGINT, signal.SIGQUIT) and _in_foreground():
-            return
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, number)
+    Before there is a program they end the run. After it, while the recording is being finished, the first
+    asks for patience and the next gives up on it.
+    """
 
-    previous = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in _FORWARDED:
-            # What nohup and the like had ignored before us stays ignored, for the program as well.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, forward)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
+    def __init__(self) -> None:
+        self.child: subprocess.Popen[bytes] | None = None
+        self._asked = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _FORWARDED:
+                # What nohup and the like had ignored before us stays ignored, for the program as well.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.child is None:
+            raise SystemExit(128 + number)
+        if self.child.returncode is None:
+            if number not in (signal.SIGINT, signal.SIGQUIT) or not _in_foreground():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.child.pid, number)
+        elif self._asked:
+            raise KeyboardInterrupt
+        else:
+            self._asked = True
+            print("tubetap: finishing the recording; interrupt again to leave it cut off", file=sys.stderr)
 
 
 _FORWARDED = (

@@ -11,6 +11,7 @@ import pytest
 
 from recordings.recording import Recording
 from tests.support_proxy import (
+    PROGRAMS,
     SMALL_TUBE,
     Place,
     Transcript,
@@ -205,3 +206,26 @@ def test_five_runs_in_a_row(place: Place) -> None:
         with load(place.recording) as recording:
             assert epochs_asked(recording) == [0, 1, 2]
             assert not recording.session.losses
+
+
+def test_noobs_own_command_and_its_tube_file(place: Place) -> None:
+    file = PROGRAMS / "small_tube.yaml"
+    noob = str(Path(sys.executable).parent / "noob")
+    program = [noob, "run", str(file), "--runner", "zmq", "-n", "4"]
+    tapped = place.tap(program, env={"PYTHONPATH": str(PROGRAMS)})
+    assert tapped.returncode == 0, tapped.stderr
+    assert json.loads(tapped.stdout) == [{"total": 3 * n} for n in range(4)]
+    with load(place.recording) as recording:
+        assert recording.attachments() == ["small_tube.yaml"]
+        assert recording.attachment("small_tube.yaml") == file.read_bytes()
+
+
+def test_tubetap_under_tubetap_records_once(place: Place) -> None:
+    inner = place.command([sys.executable, SMALL_TUBE, "--epochs", "2"])
+    outer = [sys.executable, "-m", "tubetap", "run", "-o", str(place.root / "outer.mcap"), "--", *inner]
+    done = place.run(outer)
+    assert done.returncode == 0, done.stderr
+    assert answer(done.stdout)["results"] == [{"total": 0}, {"total": 3}]
+    with load(place.recording) as recording:
+        assert epochs_asked(recording) == [0, 1]
+    assert not (place.root / "outer.mcap").exists()

@@ -5,27 +5,13 @@ import json
 import multiprocessing
 import sys
 import time
+from pathlib import Path
 
 import transcribe  # noqa: F401
 from noob import Tube
 from noob.runner.zmq import ZMQRunner
-from noob.tube import TubeSpecification
 
-SPECIFICATION = {
-    "noob_id": "small",
-    "noob_model": "noob.tube.TubeSpecification",
-    "noob_version": "1003.0.0",
-    "nodes": {
-        "source": {"type": "small_nodes.count"},
-        "double": {"type": "small_nodes.double", "depends": [{"value": "source.index"}]},
-        "picture": {"type": "small_nodes.picture", "depends": [{"value": "source.index"}]},
-        "merge": {
-            "type": "small_nodes.merge",
-            "depends": [{"doubled": "double.value"}, {"frame": "picture.frame"}],
-        },
-        "result": {"type": "return", "depends": [{"total": "merge.total"}]},
-    },
-}
+TUBE = Path(__file__).with_name("small_tube.yaml")
 LISTENERS = {
     "source": {"command", "double", "picture"},
     "double": {"command", "merge"},
@@ -66,7 +52,7 @@ def main():
     if arguments.start_method:
         multiprocessing.set_start_method(arguments.start_method)
     events = []
-    tube = Tube.from_specification(TubeSpecification(**SPECIFICATION))
+    tube = Tube.from_specification(str(TUBE))
     with ZMQRunner(tube) as runner:
         runner.command.add_callback("inbox", lambda message: events.append(message.node_id))
         if arguments.free_run:
