@@ -32,6 +32,9 @@ MAX_LEAKS = 1000
 MAX_OLD_PICKLE = 1 << 20
 """Pickles of protocols 0 and 1 can't be told by how they begin; longer data is not taken for one."""
 
+MAX_SHIFTED = 4096
+"""Base64 of fewer characters is decoded from each of its first four."""
+
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX_RUN = re.compile(rb"(?:[0-9a-fA-F]{2}){8,}")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -119,7 +122,7 @@ def _from_base64(data: bytes) -> Iterator[bytes]:
     for found in _BASE64_RUN.finditer(data):
         run = found[0].removeprefix(b"pck__").decode("ascii")
         # What stands right in front of a text may have been taken for a part of it.
-        for skipped in range(4 if len(run) % 4 else 1):
+        for skipped in range(4 if len(run) < MAX_SHIFTED else 1):
             inner = from_base64(run[skipped:])
             if inner:
                 yield inner
