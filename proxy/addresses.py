@@ -13,12 +13,12 @@ import socket
 import stat
 import sys
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from proxy.errors import ProxyError
 from proxy.processes import peer_pid
 
-__all__ = ["LONGEST_PATH", "Address", "Bound", "Probe", "parse", "probe"]
+__all__ = ["LONGEST_PATH", "LOOPBACK", "Address", "Bound", "Probe", "bind", "parse", "probe", "probe_peer"]
 
 LONGEST_PATH = 103 if sys.platform == "darwin" else 107
 """Bytes in the path of a unix socket (sun_path, less its NUL)."""
@@ -124,66 +124,69 @@ def _tcp(text: str, rest: str, *, listen: bool) -> Address:
     return Address(host=host or LOOPBACK, port=port)
 
 
+@dataclass(frozen=True)
 class Bound:
-    """A socket that listens on an address of ours, and the file that goes with it.
+    """A socket that listens on an address of ours; `inode` is that of its file, where it has one."""
 
-    Raises ProxyError, with what to do, where that can't be.
-    """
+    address: Address
+    socket: socket.socket
+    inode: int | None
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self._inode: int | None = None
-        self.socket = self._unix() if address.path else self._inet()
-        self.socket.setblocking(False)
-        if address.host:
-            self.address = replace(address, port=self.socket.getsockname()[1])
+    @classmethod
+    def inherited(cls, address: Address, descriptor: int) -> Self:
+        """Take over a socket that another process has bound."""
+        sock = socket.socket(fileno=descriptor)
+        sock.setblocking(False)
+        return cls(address, sock, _inode(address.path))
 
     def remove_file(self) -> None:
         """Remove the socket's file if it is still ours."""
-        if self._inode is not None and _inode(self.address.path) == self._inode:
+        if self.inode is not None and _inode(self.address.path) == self.inode:
             with contextlib.suppress(OSError):
                 os.unlink(self.address.path)
 
-    def close(self) -> None:
-        """Stop listening and remove the file."""
-        self.socket.close()
-        self.remove_file()
 
-    def _unix(self) -> socket.socket:
-        path = self.address.path
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.bind(self.address.sun_path)
-            if not path.startswith("@"):
-                self._inode = _inode(path)
-                os.chmod(path, 0o600)
-            sock.listen(_BACKLOG)
-        except OSError as error:
-            sock.close()
-            raise ProxyError(f"cannot listen on {self.address}: {_why_not_path(path, error)}") from None
-        return sock
+def bind(address: Address) -> Bound:
+    """Listen on an address; raises ProxyError, with what to do, where that can't be.
 
-    def _inet(self) -> socket.socket:
-        host = LOOPBACK if self.address.host == "localhost" else self.address.host
-        try:
-            found = socket.getaddrinfo(
-                host, self.address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
-        except OSError as error:
-            raise ProxyError(f"cannot listen on {self.address}: {error.strerror}") from None
-        # ZeroMQ connects by IPv4 unless told otherwise.
-        family, kind, protocol, _, where = min(found, key=lambda each: each[0] != socket.AF_INET)
-        sock = socket.socket(family, kind, protocol)
-        try:
-            if sys.platform.startswith("linux"):
-                # Elsewhere this would take connections away from a program that listens on all addresses.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(where)
-            sock.listen(_BACKLOG)
-        except OSError as error:
-            sock.close()
-            raise ProxyError(f"cannot listen on {self.address}: {_why_not_port(error)}") from None
-        return sock
+    A path that is there is never taken away, and a new one is for this user alone.
+    """
+    if not address.path:
+        sock = _bind_port(address)
+        return Bound(replace(address, port=sock.getsockname()[1]), sock, None)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(address.sun_path)
+        if not address.path.startswith("@"):
+            os.chmod(address.path, 0o600)
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ProxyError(f"cannot listen on {address}: {_why_not_path(address.path, error)}") from None
+    return Bound(address, sock, _inode(address.path))
+
+
+def _bind_port(address: Address) -> socket.socket:
+    host = LOOPBACK if address.host == "localhost" else address.host
+    try:
+        found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ProxyError(f"cannot listen on {address}: {error.strerror}") from None
+    # ZeroMQ connects by IPv4 unless told otherwise.
+    family, kind, protocol, _, where = min(found, key=lambda each: each[0] != socket.AF_INET)
+    sock = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform.startswith("linux"):
+            # Elsewhere this would take connections away from a program that listens on all addresses.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind(where)
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise ProxyError(f"cannot listen on {address}: {_why_not_port(error)}") from None
+    return sock
 
 
 def _why_not_port(error: OSError) -> str:

@@ -1,5 +1,7 @@
 """Where a recording goes, and the line at the end that says what is in it."""
 
+import os
+import platform
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 from proxy.errors import ProxyError
 from proxy.session import FileExists, SessionReport, reserve
 
-__all__ = ["closing_line", "recordings_directory", "reserve_output", "size_text"]
+__all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts", "size_text"]
 
 
 def recordings_directory() -> Path:
@@ -37,6 +39,17 @@ def reserve_output(output: Path | None, name: str, *, force: bool) -> Path:
         except FileExists:
             path = folder / f"{stem}.{number}.mcap"
     raise ProxyError(f"too many recordings named {stem} in {folder}; name a file with -o")
+
+
+def session_facts() -> dict[str, str]:
+    """Return what a recording says of where and how it was made."""
+    return {
+        "cwd": os.getcwd(),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "user_pid": str(os.getpid()),
+    }
 
 
 def closing_line(report: SessionReport, losses: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ terminal, the program reads nothing and what it prints goes into the recording.
 import contextlib
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any, Literal, Self
 from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name
-from proxy.output import closing_line, recordings_directory, reserve_output, size_text
+from proxy.output import closing_line, recordings_directory, reserve_output, session_facts, size_text
 from proxy.processes import Stream
 from proxy.session import BUFFER_BYTES, Session, SessionReport
 from proxy.viewer import Viewer
@@ -76,7 +75,7 @@ def run(
     pipes = _Pipes() if tui else None
     session = Session(
         path,
-        facts=_facts(command),
+        facts={"command": json.dumps(list(command)), **session_facts()},
         limit=buffer_bytes,
         on_overflow=on_overflow,
         outputs=pipes.read_ends if pipes is not None else None,
@@ -113,16 +112,6 @@ class CommandError(ProxyError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-
-
-def _facts(command: Sequence[str]) -> dict[str, str]:
-    return {
-        "command": json.dumps(list(command)),
-        "cwd": os.getcwd(),
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-    }
 
 
 def _start(command: Sequence[str], env: Mapping[str, str], pipes: "_Pipes | None") -> subprocess.Popen[bytes]:

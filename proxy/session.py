@@ -78,7 +78,8 @@ class Session:
     `output` is the recording to write; it must be writable (see `reserve`). `outputs` are read ends of
     pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
     `on_overflow` says what happens past it: "drop" (counted as loss) or "block". `relay` runs in the place
-    of the interposing relay. `ended` is set once the relay has nothing more to do.
+    of the interposing relay; `heard` gets what it says that is not known here. `ended` is set once the relay
+    has nothing more to do.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Session:
         outputs: Mapping[Stream, int] | None = None,
         attachments: Sequence[tuple[str, str, str]] = (),
         relay: RelayProgram = RelayProgram(),
+        heard: Callable[[dict[str, Any]], None] = lambda fact: None,
     ) -> None:
         self._output = output
         self._facts = dict(facts)
@@ -99,6 +101,7 @@ class Session:
         self._outputs = dict(outputs or {})
         self._attachments = list(attachments)
         self._program_of_relay = relay
+        self._heard_else = heard
         self._report = SessionReport()
         self._lock = threading.Lock()
         self._finishing = False
@@ -249,12 +252,16 @@ class Session:
                 self.ended.set()
             case "finished":
                 self._report.lost_bytes += fact["unrecorded"]
+            case _:
+                self._heard_else(fact)
 
     def _why_relay_ended(self) -> str:
         code = self._relay.wait()
         with contextlib.suppress(OSError):
             lines = (self.directory / "relay.log").read_text("utf-8", "replace").strip().splitlines()
         last = f" ({lines[-1]})" if lines else ""
+        if not self._program_of_relay.interposes:
+            return f"the relay {'ended' if self._relay_ready else 'could not start'} (code {code}){last}"
         if not self._relay_ready:
             return f"the relay could not start{last}: the program runs untouched and unrecorded"
         return f"the relay ended with code {code}{last}: the program went on without it, unrecorded"
