@@ -94,7 +94,9 @@ class Tee:
 
     def chunk(self, kind: Kind, connection: int, time_ns: int, data: bytes) -> None:
         """Take a chunk of traffic; drop and count it when the buffer is full."""
-        if self.waiting >= self._limit and not self._block:
+        # After an overload wait for real room, so that it makes one gap and not thousands.
+        room = self._limit // 2 if self._losses else self._limit
+        if self.waiting >= room and not self._block:
             self._drop(kind, connection, time_ns, len(data))
             return
         if self._losses:
@@ -111,7 +113,7 @@ class Tee:
         Returns the bytes that no recorder was told of, not even as a loss.
         """
         if self._socket is not None:
-            self._report_losses(time_ns, force=True)
+            self._report_losses(time_ns)
         self.say(Kind.END, 0, time_ns, {})
         deadline = self._loop.time() + timeout
         while self._parts and self._socket is not None and self._loop.time() < deadline:
@@ -137,10 +139,7 @@ class Tee:
         loss = self._losses.setdefault((connection, kind), [0, time_ns])
         loss[0] += size
 
-    def _report_losses(self, time_ns: int, *, force: bool = False) -> None:
-        if self.waiting > self._limit // 2 and not force:
-            # Wait for real room, so that one overload makes one gap and not thousands.
-            return
+    def _report_losses(self, time_ns: int) -> None:
         losses, self._losses = self._losses, {}
         for (connection, kind), (size, since_ns) in losses.items():
             self.say(Kind.LOST, connection, time_ns, {"kind": int(kind), "bytes": size, "since_ns": since_ns})

@@ -89,6 +89,29 @@ async def test_past_the_limit_chunks_are_counted_and_the_gap_is_told() -> None:
     assert kinds.index(Kind.LOST) < next(i for i, f in enumerate(frames) if f[3] == b"after")
 
 
+async def test_each_gap_is_told_before_what_follows_it() -> None:
+    tee = Tee(asyncio.get_running_loop(), limit=20_000)
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    tee.attach(ours, 1)
+    reading = asyncio.create_task(read_all(theirs))
+    for index in range(600):
+        tee.chunk(Kind.OUT, 1, index, (index * 500).to_bytes(8, "big") + bytes(492))
+        while index % 100 == 99 and tee.waiting > 9_000:
+            await asyncio.sleep(0)
+    assert await tee.finish(5000, 10) == 0
+    position = gaps = 0
+    for kind, _, _, payload in await reading:
+        if kind is Kind.OUT:
+            assert int.from_bytes(payload[:8], "big") == position
+            position += len(payload)
+        elif kind is Kind.LOST:
+            position += json.loads(payload)["bytes"]
+            gaps += 1
+    assert position == 600 * 500
+    assert gaps > 1
+
+
 async def test_a_recorder_that_dies_is_replaced_and_whole_frames_go_on() -> None:
     tee = Tee(asyncio.get_running_loop(), limit=LIMIT)
     first, theirs = socket.socketpair()
