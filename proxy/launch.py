@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 __all__ = ["python_command", "start"]
@@ -20,7 +21,11 @@ _ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_"
 
 def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs `main(arguments)` of one of our modules in a fresh interpreter."""
-    path = [entry for entry in sys.path if entry]
+    # `python -m tubetap` puts the working folder on the path, which is the program's and not ours.
+    root = str(Path(__file__).parent.parent)
+    path = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+    if root not in path:
+        path.append(root)
     code = f"import sys; sys.path[:] = {path!r}; from {module} import main; main(sys.argv[1:])"
     return [sys.executable, "-I", "-c", code, *arguments]
 

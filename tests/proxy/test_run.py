@@ -262,3 +262,72 @@ def test_the_python_function(place: Place, capfd: pytest.CaptureFixture[str]) ->
         assert {"cwd", "host", "platform", "python"} <= set(recording.facts)
         started = [p for p in recording.session.processes.values() if ECHO in p.command_line]
         assert [p.exit_code for p in started] == [0]
+
+
+def test_modules_in_the_working_folder_are_not_taken_for_ours(place: Place) -> None:
+    for name in ("json", "selectors", "mcap", "proxy", "zstandard"):
+        (place.root / "noob" / f"{name}.py").write_text("raise SystemExit('not this one')")
+    tubetap = Path(sys.executable).parent / "tubetap"
+    program = [sys.executable, "-P", ECHO, "talk", f"ipc://{place.root}/noob/socket"]
+    done = place.run(
+        [str(tubetap), "run", "-o", str(place.recording), "--", *program], cwd=place.root / "noob"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 messages" in done.stderr
+
+
+FLOOD = """
+import multiprocessing, sys, zmq
+def receive():
+    s = zmq.Context().socket(zmq.PULL); s.connect(ADDRESS)
+    while s.recv() != b"end": pass
+ADDRESS = sys.argv[1]
+if __name__ == "__main__":
+    receiver = multiprocessing.get_context("fork").Process(target=receive)
+    receiver.start()
+    s = zmq.Context().socket(zmq.PUSH); s.sndhwm = 0; s.bind(ADDRESS)
+    print("ready", flush=True); sys.stdin.readline()
+    for number in range(30000): s.send(number.to_bytes(4, "big") + bytes(1000))
+    s.send(b"end"); receiver.join()
+    print("sent", flush=True); sys.stdin.readline()
+"""
+
+
+def flood(place: Place, *options: str, stop_recorder: bool) -> str:
+    """Send 30 MB through a relay with a small buffer, the recorder stopped meanwhile or not."""
+    program = [sys.executable, "-c", FLOOD, f"ipc://{place.root}/noob/socket"]
+    process = place.start(place.command(program, "--buffer", "200k", *options))
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "ready\n"
+    (recorder,) = processes(place, "proxy.recorder")
+    if stop_recorder:
+        os.kill(recorder, signal.SIGSTOP)
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "sent\n"
+    if stop_recorder:
+        os.kill(recorder, signal.SIGCONT)
+    _, err = process.communicate("end\n", timeout=60)
+    assert process.returncode == 0, err
+    return err
+
+
+def test_past_a_small_buffer_is_dropped_and_counted(place: Place) -> None:
+    err = flood(place, stop_recorder=True)
+    with load(place.recording) as recording:
+        lost = sum(loss.bytes for loss in recording.session.losses)
+        numbers = [recording.frames(row)[0][:4] for row in range(len(recording.rows))]
+    assert len(numbers) < 30001
+    assert numbers == sorted(set(numbers), key=numbers.index)
+    # Each message is 1013 bytes on the wire: a long frame's header, the number, zeros.
+    assert abs(lost - (30001 - len(numbers)) * 1013) < 5000
+    assert "could not be recorded" in err
+
+
+def test_or_it_holds_up_the_program_when_told_so(place: Place) -> None:
+    flood(place, "--on-overflow", "block", stop_recorder=False)
+    with load(place.recording) as recording:
+        numbers = [recording.frames(row)[0][:4] for row in range(len(recording.rows))]
+        assert numbers == [*(number.to_bytes(4, "big") for number in range(30000)), b"end"]
+        assert not recording.session.losses
