@@ -66,6 +66,20 @@ def parts(recording: Recording) -> Iterator[Part]:
         os.close(file)
 
 
+def longest_delays(recording: Recording) -> Integers:
+    """Give for each row how long after its first copy the last one was seen, in ns; -1 where no copy is
+    known.
+    """
+    rows = recording.rows
+    delays = np.full(len(rows), -1, dtype=np.int64)
+    for part in parts(recording):
+        numbers = rows.rows_of(part.copies.message)
+        known = (numbers >= 0) & (numbers < len(delays))
+        numbers = numbers[known]
+        np.maximum.at(delays, numbers, part.copies.time_ns[known] - rows.time_ns[numbers])
+    return delays
+
+
 def _parts(file: int, recording: Recording) -> Iterator[Part]:
     channels: dict[int, MessageChannel] = {}
     total = len(recording.rows)

@@ -11,8 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from decoders.summary import summarize
+from recordings.edit.parts import longest_delays
 from recordings.errors import RecordingError
 from recordings.filters.operators.names import RAW
 from recordings.rows import NO_CONNECTION, NO_EPOCH, Flag
@@ -24,14 +27,38 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 
+FEW = 1000
+"""So many messages are looked up one by one."""
+
+
+class Delays:
+    """The longest delay of each message: looked up for a few, worked out for all at once when there are
+    more.
+    """
+
+    def __init__(self, recording: "Recording") -> None:
+        self._recording = recording
+        self._asked = 0
+        self._known: NDArray[np.int64] | None = None
+
+    def longest_ns(self, row: int) -> int | None:
+        """Give the longest time that a copy was seen after the first; None if no connection carried any."""
+        self._asked += 1
+        if self._known is None and self._asked > FEW:
+            self._known = longest_delays(self._recording)
+        if self._known is not None and row < len(self._known) and self._known[row] >= 0:
+            return int(self._known[row])
+        return max((delivery.delay_ns for delivery in self._recording.deliveries(row)), default=None)
+
 
 class Message:
     """One message of a recording, read on demand."""
 
-    def __init__(self, recording: "Recording", number: int) -> None:
+    def __init__(self, recording: "Recording", number: int, delays: Delays | None = None) -> None:
         self.recording = recording
         self.number = number
         self.row: Row = recording.rows[number]
+        self.delays = delays or Delays(recording)
 
     @cached_property
     def frames(self) -> tuple[bytes, ...]:
@@ -108,7 +135,10 @@ def _since_start(message: Message) -> float:
 
 
 def _max_delay_ms(message: Message) -> float | None:
-    return max((delivery.delay_ns / 1e6 for delivery in message.deliveries), default=None)
+    if message.direction == "in":
+        return 0.0
+    delay_ns = message.delays.longest_ns(message.number)
+    return None if delay_ns is None else delay_ns / 1e6
 
 
 def _none_for_no_epoch(message: Message) -> int | None:
@@ -160,5 +190,6 @@ def choose(names: Iterable[str]) -> list[Field]:
 
 def messages(recording: "Recording", rows: Iterable[int]) -> Iterator[Message]:
     """Give each row as a message."""
+    delays = Delays(recording)
     for row in rows:
-        yield Message(recording, row)
+        yield Message(recording, row, delays)

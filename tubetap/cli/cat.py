@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from recordings.export.fields import FIELDS, Message, choose
+from recordings.export.fields import FIELDS, Message, choose, messages
 from recordings.export.jsonl import DEFAULT_FIELDS, json_line, message_object
 from recordings.export.lines import Clock, Line, field_line
 from recordings.filters import Filter
@@ -66,8 +66,8 @@ def command(
     with open_whole(file) as recording:
         write = _writer(recording, as_json, fields, Clock(utc=utc), _use_color(color))
         count = 0
-        for row in _rows(recording, filter, tail, follow):
-            write(Message(recording, row))
+        for message in messages(recording, _rows(recording, filter, tail, follow)):
+            write(message)
             count += 1
         if count == 0 and not filter.empty:
             warn_of_unseen(recording, filter)
