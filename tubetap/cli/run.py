@@ -7,41 +7,14 @@ import click
 
 from decoders.text import safe
 from proxy.run import CommandError, run
-
-_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
-
-
-def _size(text: str) -> int:
-    number, unit = (text[:-1], _UNITS[text[-1]]) if text[-1:] in _UNITS else (text, 1)
-    if not number.isdigit() or not int(number):
-        raise click.BadParameter(f"{text!r} is no size; write 500M or 2G")
-    return int(number) * unit
+from tubetap.cli.recording import buffer_option, check_terminal, output_options, overflow_option, watch_live
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, required=True, metavar="-- PROGRAM [ARGS]...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to record (FILE.mcap).")
-@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-@click.option(
-    "--tui/--no-tui",
-    default=False,
-    help="Watch the messages live. Default: leave the terminal to the program.",
-)
-@click.option(
-    "--buffer",
-    type=_size,
-    metavar="SIZE",
-    default="256M",
-    show_default=True,
-    help="What may wait for a slow disk, in bytes.",
-)
-@click.option(
-    "--on-overflow",
-    type=click.Choice(["drop", "block"]),
-    default="drop",
-    show_default=True,
-    help="When that is full: leave messages out of the recording and count them, or hold up the program.",
-)
+@output_options
+@buffer_option
+@overflow_option
 def command(
     program: tuple[str, ...], output: Path | None, force: bool, tui: bool, buffer: int, on_overflow: str
 ) -> int:
@@ -59,10 +32,7 @@ def command(
       tubetap run --tui -- noob run my-tube --runner zmq -n 20
       tubetap run -o test.mcap -- pytest tests/test_tube.py
     """
-    if tui and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError(
-            "--tui needs a terminal; leave it out, and open the recording with tubetap view"
-        )
+    check_terminal(tui)
     try:
         result = run(
             program,
@@ -80,14 +50,4 @@ def command(
 
 def main(arguments: list[str]) -> None:
     """Show a growing recording; `tubetap run --tui` starts this as a process of its own."""
-    from recordings.recording import Recording
-    from tui.app import TubetapApp
-
-    with Recording.open(Path(arguments[0]), follow=True) as recording:
-
-        def leaving() -> str:
-            return "The program still runs. End it?" if recording.state == "growing" else ""
-
-        app = TubetapApp(recording, live=True, leaving=leaving)
-        app.run()
-        sys.exit(app.return_code or 0)
+    watch_live(arguments[0], "The program still runs. End it?")

@@ -1,0 +1,103 @@
+"""Records until somebody says that it is enough: Ctrl-C or SIGTERM, a person who leaves the viewer, or a
+relay that has nothing more to do.
+
+For the ways in that start no program of their own, so that there is none whose end would be the end.
+"""
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from decoders.text import safe
+from proxy.output import closing_line, size_text
+from proxy.run import RunResult
+from proxy.session import Session, SessionReport
+from proxy.viewer import Viewer
+
+__all__ = ["record_until_told", "say_result"]
+
+_GLANCE_S = 0.05
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+FAILED = 3
+"""The exit code where something that was needed all along ended too early."""
+
+
+def record_until_told(
+    session: Session, path: Path, *, viewer: str = "", started: Callable[[], None] = lambda: None
+) -> SessionReport:
+    """Start a session that records to `path`, keep it until told, and report.
+
+    `viewer` is the module of the viewer that gets the terminal, if any; `started` is called once the session
+    runs. A second Ctrl-C does not wait for what is still to be written: KeyboardInterrupt.
+    """
+    shown = None
+    with _stop_signals() as told:
+        session.start()
+        try:
+            started()
+            if viewer and session.wait_recording():
+                shown = Viewer(path, viewer)
+            while not (told.is_set() or session.ended.is_set()):
+                if shown is not None and (code := shown.exit_code()) is not None:
+                    if code == 0:
+                        break
+                    shown.tidy_terminal()
+                    shown = None
+                    session.note(f"the viewer ended with code {code}; the recording went on")
+                    print(
+                        "tubetap: the viewer broke; the recording goes on (Ctrl-C ends it)", file=sys.stderr
+                    )
+                time.sleep(_GLANCE_S)
+            report = session.finish()
+        except BaseException:
+            if shown is not None:
+                shown.close()
+            session.abandon()
+            raise
+        if shown is not None:
+            shown.wait()
+    return report
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """Turn the signals that end a program into an event; the second one is a KeyboardInterrupt."""
+    told = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if told.is_set():
+            raise KeyboardInterrupt
+        told.set()
+
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, stop)
+    try:
+        yield told
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def say_result(report: SessionReport, notes: list[str], *, quiet: bool, tail: str = "") -> RunResult:
+    """Say on standard error what came of it, unless `quiet`, and return it.
+
+    `notes` are what a person should know besides the report's problems; `tail` ends the closing line.
+    """
+    notes = [*report.problems, *notes]
+    losses = [f"{size_text(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
+    if not quiet:
+        for note in notes:
+            print(f"tubetap: {safe(note)}", file=sys.stderr)
+        if report.recordings:
+            print(f"tubetap: {safe(closing_line(report, losses) + tail)}", file=sys.stderr)
+    failed = any(problem.startswith("the relay ") for problem in report.problems)
+    return RunResult(FAILED if failed else 0, report.recordings, report.messages, losses, notes)
