@@ -12,11 +12,12 @@ from typing import Any
 from msgspec import structs
 
 from decoders.envelope import read_envelope
-from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, StreamParser, Subscription
+from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
 from proxy.frames import Kind
 from proxy.layout import place
 from proxy.processes import command_line, parent_of
 from proxy.publications import Publications
+from proxy.streams import Connection, Stream
 from recordings import records
 from recordings.control import ControlRecord
 from recordings.errors import DiskError
@@ -25,49 +26,6 @@ from recordings.writer import RecordingWriter
 __all__ = ["Capture"]
 
 _PUBLISHERS = ("PUB", "XPUB")
-
-
-class _Stream:
-    """One direction of one connection."""
-
-    __slots__ = ("connection", "direction", "greeting", "parser", "ready")
-
-    def __init__(self, connection: "_Connection", direction: str) -> None:
-        self.connection = connection
-        self.direction = direction
-        self.parser = StreamParser()
-        self.greeting: Greeting | None = None
-        self.ready: Ready | None = None
-
-    def begin_late(self) -> None:
-        like = self.parser.beginning
-        self.parser = StreamParser()
-        self.parser.resync(socket_type=self.ready.socket_type if self.ready else "", like=like)
-
-    def peer(self) -> records.Peer | None:
-        if self.greeting is None or self.ready is None:
-            return None
-        return records.Peer(
-            version=self.greeting.version,
-            mechanism=self.greeting.mechanism,
-            socket_type=self.ready.socket_type,
-            routing_id=self.ready.routing_id,
-        )
-
-
-class _Connection:
-    """A connection through the relay; `publications` are those it gets copies of, where there are any."""
-
-    __slots__ = ("endpoint", "handshaken", "id", "into", "out", "peer_pid", "publications")
-
-    def __init__(self, id: int, endpoint: records.Endpoint, peer_pid: int | None) -> None:
-        self.id = id
-        self.endpoint = endpoint
-        self.peer_pid = peer_pid
-        self.handshaken = False
-        self.publications: Publications | None = None
-        self.into = _Stream(self, "in")
-        self.out = _Stream(self, "out")
 
 
 class Capture:
@@ -81,8 +39,8 @@ class Capture:
         self._writer = writer
         self._endpoints: dict[int, records.Endpoint] = {}
         self._publications: dict[int, Publications] = {}
-        self._connections: dict[int, _Connection] = {}
-        self._streams: dict[int, _Stream] = {}
+        self._connections: dict[int, Connection] = {}
+        self._streams: dict[int, Stream] = {}
         self._processes: set[int] = set()
         self._ended: dict[int, int] = {}
         self._versions: set[str] = set()
@@ -148,7 +106,7 @@ class Capture:
 
     # The hot path.
 
-    def _events(self, stream: _Stream, time_ns: int, events: list[Event]) -> None:
+    def _events(self, stream: Stream, time_ns: int, events: list[Event]) -> None:
         connection = stream.connection
         writer = self._writer
         publications = connection.publications if stream.direction == "out" else None
@@ -179,7 +137,7 @@ class Capture:
             except DiskError as error:
                 self._disk(error)
 
-    def _event(self, stream: _Stream, time_ns: int, event: Event) -> None:
+    def _event(self, stream: Stream, time_ns: int, event: Event) -> None:
         connection = stream.connection
         match event:
             case Greeting():
@@ -203,7 +161,7 @@ class Capture:
             case Resynced(skipped=skipped) if skipped:
                 self._lost(time_ns, "recorder", skipped, time_ns, connection.id, _PARTIAL)
 
-    def _handshake(self, connection: _Connection, time_ns: int) -> None:
+    def _handshake(self, connection: Connection, time_ns: int) -> None:
         peer, binder = connection.into.peer(), connection.out.peer()
         if peer is None or binder is None or connection.handshaken:
             return
@@ -225,7 +183,7 @@ class Capture:
             )
         )
 
-    def _join(self, connection: _Connection) -> None:
+    def _join(self, connection: Connection) -> None:
         publications = self._publications.setdefault(connection.endpoint.id, Publications())
         publications.join(connection.id)
         connection.publications = publications
@@ -295,7 +253,7 @@ class Capture:
 
     def _opened(self, number: int, time_ns: int, fact: dict[str, Any]) -> None:
         endpoint = self._endpoints[fact["endpoint"]]
-        connection = _Connection(number, endpoint, fact["peer_pid"])
+        connection = Connection(number, endpoint, fact["peer_pid"])
         if number not in self._connections:
             self.connections += 1
         self._connections[number] = connection
@@ -337,13 +295,13 @@ class Capture:
                 self._lost(time_ns, stage, unfinished, fact["since_ns"], connection, _CUT_OFF)
             stream.begin_late()
 
-    def _unfound(self, stream: _Stream, time_ns: int) -> None:
+    def _unfound(self, stream: Stream, time_ns: int) -> None:
         """Count what came after a gap, when no message was found in it."""
         if stream.parser.searching and stream.parser.unfinished:
             size = stream.parser.unfinished
             self._lost(time_ns, "recorder", size, time_ns, stream.connection.id, _PARTIAL)
 
-    def _step(self, connection: _Connection, time_ns: int, state: Any, reason: str) -> None:
+    def _step(self, connection: Connection, time_ns: int, state: Any, reason: str) -> None:
         self._writer.record(
             records.Connection(
                 time_ns=time_ns,

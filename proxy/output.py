@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy.errors import ProxyError
-from proxy.session import FileExists, SessionReport, reserve
+from proxy.reservation import FileExists, reserve
+from proxy.session import SessionReport
 
 __all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts", "size_text"]
 

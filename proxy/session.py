@@ -24,8 +24,9 @@ from proxy.errors import ProxyError
 from proxy.interpose import why_nothing
 from proxy.launch import start
 from proxy.processes import Stream
+from proxy.reservation import reserve_next
 
-__all__ = ["BUFFER_BYTES", "FileExists", "RelayProgram", "Session", "SessionReport", "reserve"]
+__all__ = ["BUFFER_BYTES", "RelayProgram", "Session", "SessionReport"]
 
 BUFFER_BYTES = 256 << 20
 """How many bytes wait for a slow recorder before chunks are dropped and counted."""
@@ -35,10 +36,6 @@ _MOST_RECORDERS = 10
 _START_S = 20.0
 _FINISH_S = 90.0
 _JOIN_S = 5.0
-
-
-class FileExists(ProxyError):
-    """The recording's name is taken."""
 
 
 @dataclass
@@ -75,8 +72,8 @@ class RelayProgram:
 class Session:
     """One relay and its recorders, from `start` to `finish`.
 
-    `output` is the recording to write; it must be writable (see `reserve`). `outputs` are read ends of
-    pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
+    `output` is the recording to write; it must be writable (see `proxy.reservation`). `outputs` are read
+    ends of pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
     `on_overflow` says what happens past it: "drop" (counted as loss) or "block". `relay` runs in the place
     of the interposing relay; `heard` gets what it says that is not known here. `ended` is set once the relay
     has nothing more to do.
@@ -257,6 +254,7 @@ class Session:
 
     def _why_relay_ended(self) -> str:
         code = self._relay.wait()
+        lines: list[str] = []
         with contextlib.suppress(OSError):
             lines = (self.directory / "relay.log").read_text("utf-8", "replace").strip().splitlines()
         last = f" ({lines[-1]})" if lines else ""
@@ -365,30 +363,6 @@ def _thread(target: Callable[..., None], *arguments: Any) -> threading.Thread:
     thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
-
-
-def reserve(path: Path, *, force: bool = False) -> Path:
-    """Create an empty file that only the user can read, so that the name is ours; ProxyError if it can't be.
-
-    An existing file is an error unless `force`.
-    """
-    flags = os.O_CREAT | os.O_WRONLY | (0 if force else os.O_EXCL)
-    try:
-        os.close(os.open(path, flags, 0o600))
-    except FileExistsError:
-        raise FileExists(f"{path} exists: choose another file, or --force to write over it") from None
-    except OSError as error:
-        raise ProxyError(f"cannot write {path}: {error.strerror}") from None
-    return path
-
-
-def reserve_next(path: Path) -> Path:
-    """Reserve the first free one of NAME-2, NAME-3, … beside a recording."""
-    for number in range(2, 10_000):
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        if not candidate.exists():
-            return reserve(candidate)
-    raise ProxyError(f"too many recordings beside {path}")
 
 
 def _has_content(path: Path) -> bool:
