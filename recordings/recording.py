@@ -7,42 +7,27 @@ raised; what can't be read in it is told in the session's log and left out.
 
 import math
 import os
-import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType, TracebackType
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from decoders.envelope import Envelope, read_envelope
-from recordings.block import BYTES_PER_ROW, Block, decode_content, read_head
-from recordings.container import Attachment, Channel, Damage
+from recordings.block import Block
+from recordings.container import Damage
 from recordings.deliveries import DeliveryIndex, Place, copies_of
 from recordings.errors import RecordingError
-from recordings.frames import MessageChannel
-from recordings.layout import END_METADATA, FORMAT, MAGIC, METADATA, ROW_INDEX
-from recordings.locks import is_being_written
+from recordings.layout import ROW_INDEX
+from recordings.loading import Loader, State
 from recordings.payloads import Payloads
 from recordings.rows import Rows
-from recordings.scan import read_chunk, scan
 from recordings.session import Session
-from recordings.summary import read_summary
-from recordings.walk import (
-    FoundChunk,
-    FoundDamage,
-    FoundEnd,
-    FoundMessage,
-    FoundMetadata,
-    Walk,
-    read_attachment,
-    read_exactly,
-)
-
-State = Literal["complete", "growing", "cut off"]
+from recordings.walk import read_attachment
 
 FIRST_BUDGET_S: Final = 0.2
 """How long `open` reads on in a file that is followed, before it lets a caller show what there is."""
@@ -61,33 +46,23 @@ class Delivery(msgspec.Struct, frozen=True):
 class Recording:
     """An open recording; use `Recording.open`, as a context manager or with `close`.
 
-    `rows` and `session` grow with `refresh`. One thread may refresh while others read.
+    `rows` and `session` grow with `refresh`, and `state` says whether the file has a proper end, is being
+    written, or will have no end. One thread may refresh while others read.
     """
 
     def __init__(self, path: Path, file: int) -> None:
         self.path = path
         self.session = Session()
         self.rows = Rows(self.session)
-        self.state: State = "growing"
         self._file = file
-        self._facts: dict[str, str] = {}
-        self._size = os.fstat(file).st_size
-        self._walk = Walk(file, len(MAGIC))
-        self._parts: deque[Attachment] = deque()
-        self._part_count = 0
-        self._walking = True
-        self._ended = False
-        self._channels: dict[int, MessageChannel] = {}
-        self._payloads = Payloads(file, self._channels)
+        self._loader = Loader(path, file, self._add, self._complain)
+        self._payloads = Payloads(file, self._loader.channels)
         self._chunks: list[int] = []
-        self._chunk_last = -1
-        self._attachments: list[Attachment] = []
-        self._next_id = 0
-        self._names_version = 0
-        self._loose_messages = 0
         self._deliveries = DeliveryIndex()
         self._blocks: OrderedDict[Place, Block] = OrderedDict()
+        self._names_version = 0
         self._lock = RLock()
+        self.state: State = "growing"
 
     @classmethod
     def open(cls, path: str | Path, *, follow: bool = False) -> "Recording":
@@ -103,7 +78,7 @@ class Recording:
             raise RecordingError(f"can't open {path}: {os.strerror(error.errno or 0)}") from None
         try:
             recording = cls(path, file)
-            recording._begin()
+            recording._loader.begin()
             recording._read_on(FIRST_BUDGET_S if follow else math.inf)
         except Damage as error:
             os.close(file)
@@ -120,45 +95,33 @@ class Recording:
     def facts(self) -> Mapping[str, str]:
         """What the recorder noted of the session: versions, host, command line, "started_ns"; of a finished
         recording "ended_ns" and "messages" too."""
-        return MappingProxyType(self._facts)
+        return MappingProxyType(self._loader.facts)
 
     @property
     def format_version(self) -> int:
         """The version of the layout; 0 for a file that tubetap did not write."""
-        text = self._facts.get("format", "0")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        return self._loader.format_version
 
     @property
     def size(self) -> int:
         """Bytes in the file when it was last looked at."""
-        return self._size
+        return self._loader.size
 
     @property
     def progress(self) -> float:
         """How much of the file has been read, from 0 to 1."""
-        if self._parts:
-            return 1 - len(self._parts) / self._part_count
-        if not self._walking or self._ended:
-            return 1.0
-        return min(self._walk.position / self._size, 1.0) if self._size else 1.0
+        return self._loader.progress
 
     def refresh(self, budget_s: float = 0.05) -> bool:
         """Read what is new or not yet read, for about `budget_s` seconds; True if anything has changed."""
         with self._lock:
             self._check_open()
-            before = (
-                len(self.rows),
-                self._walk.position,
-                len(self._parts),
-                self.state,
-                len(self.session.log),
-            )
+            before = self._loader.position, len(self.session.log)
             try:
                 self._read_on(budget_s)
             except OSError as error:
                 raise RecordingError(f"can't read {self.path}: {os.strerror(error.errno or 0)}") from None
-            after = (len(self.rows), self._walk.position, len(self._parts), self.state, len(self.session.log))
-            return before != after
+            return before != (self._loader.position, len(self.session.log))
 
     def frames(self, row: int) -> tuple[bytes, ...]:
         """The frames of a row's message, bit for bit. Raises RecordingError if its chunk is damaged."""
@@ -194,12 +157,12 @@ class Recording:
 
     def attachments(self) -> list[str]:
         """The names of the files that are attached, without the row index."""
-        return [found.name for found in self._attachments if found.name != ROW_INDEX]
+        return [found.name for found in self._loader.attachments if found.name != ROW_INDEX]
 
     def attachment(self, name: str) -> bytes:
         """The bytes of an attachment. Raises RecordingError if there is none of that name."""
         self._check_open()
-        for found in reversed(self._attachments):
+        for found in reversed(self._loader.attachments):
             if found.name == name:
                 try:
                     return read_attachment(self._file, found)
@@ -226,130 +189,9 @@ class Recording:
         if self._file < 0:
             raise RecordingError(f"{self.path} is closed")
 
-    def _begin(self) -> None:
-        """Check what kind of file this is, read the facts, and find out from where its rows can be had."""
-        start = os.pread(self._file, len(MAGIC), 0)
-        if not start:
-            raise RecordingError(f"{self.path} is empty: nothing was recorded yet")
-        if not MAGIC.startswith(start):
-            raise RecordingError(f"{self.path} is no recording: it does not begin like an MCAP file")
-        if len(start) < len(MAGIC):
-            raise RecordingError(f"{self.path} was cut off before anything was recorded")
-        for found in Walk(self._file, len(MAGIC)).steps(self._size):
-            if isinstance(found, FoundMetadata):
-                self._metadata(found.name, found.entries)
-            if found is not None:
-                break
-        if self.format_version > FORMAT:
-            raise RecordingError(
-                f"{self.path} was recorded by a newer tubetap (format {self.format_version};"
-                f" this one reads up to {FORMAT}): upgrade tubetap to open it"
-            )
-        summary = read_summary(self._file, self._size)
-        if summary is None:
-            return
-        self.state = "complete"
-        parts = [found for found in summary.attachments if found.name == ROW_INDEX]
-        if parts and self.format_version:
-            self._attachments = summary.attachments
-            for name, entries in summary.metadata.items():
-                self._metadata(name, entries)
-            self._parts = deque(sorted(parts, key=lambda part: part.offset))
-            self._part_count = len(parts)
-            self._walking = False
-            self._reserve()
-
-    def _metadata(self, name: str, entries: Mapping[str, str]) -> None:
-        if name in (METADATA, END_METADATA):
-            self._facts = {**entries, **self._facts}
-
-    def _reserve(self) -> None:
-        """Make room for all rows of the row index at once."""
-        rows = 0
-        for part in self._parts:
-            try:
-                rows += read_head(read_exactly(self._file, _data_offset(part), 64))[0]
-            except Damage:
-                return
-        if rows * BYTES_PER_ROW <= self._size:
-            self.rows.reserve(rows)
-
     def _read_on(self, budget_s: float) -> None:
-        deadline = time.monotonic() + budget_s
-        while self._parts:
-            part = self._parts.popleft()
-            try:
-                block = decode_content(read_attachment(self._file, part))
-                if (len(self.rows) + len(block)) * BYTES_PER_ROW > self._size:
-                    raise Damage("the row index claims more rows than there can be")
-            except Damage as error:
-                self._problem(f"{error}; going on without the row index")
-                self._leave_index()
-                break
-            if block.home != part.offset:
-                self._leave_index()
-                break
-            self._add(block, ("block", _data_offset(part), part.data_size))
-            if time.monotonic() > deadline:
-                return
-        if self._walking and not self._ended:
-            self._walk_on(deadline)
-
-    def _leave_index(self) -> None:
-        """Go on behind the last chunk that the row index told of: the chunks tell the same, only slower."""
-        self._parts.clear()
-        self._walking = True
-        if self._chunks:
-            self._chunk_last = self._chunks[-1]
-            self._walk = Walk(self._file, self._chunk_last)
-
-    def _walk_on(self, deadline: float) -> None:
-        """Go on from record to record, as far as the file reaches or the time allows."""
-        live = self.state != "complete" and is_being_written(self._file)
-        if self.state != "complete":
-            self.state = "growing" if live else "cut off"
-        self._size = os.fstat(self._file).st_size
-        if self._size < self._walk.position:
-            self._problem(f"the file shrank to {self._size:,} bytes while it was read")
-            self._ended, self.state = True, "cut off"
-            return
-        for found in self._walk.steps(self._size, final=not live):
-            if isinstance(found, FoundChunk):
-                self._chunk(found)
-            elif isinstance(found, Attachment):
-                self._attachments.append(found)
-            elif isinstance(found, Channel):
-                self._channels[found.id] = MessageChannel.of(found)
-            elif isinstance(found, FoundDamage):
-                self._problem(found.text)
-            elif isinstance(found, FoundMetadata):
-                self._metadata(found.name, found.entries)
-            elif isinstance(found, FoundMessage):
-                self._loose_message()
-            elif isinstance(found, FoundEnd):
-                self._ended = True
-            if time.monotonic() > deadline:
-                return
-        if self._ended:
-            self.state = "complete"
-        self._ended |= not live
-
-    def _chunk(self, found: FoundChunk) -> None:
-        if found.offset <= self._chunk_last:
-            return
-        block, place = found.block, ("block", *found.block_place)
-        if block is None:
-            try:
-                chunk = read_chunk(self._file, found.offset)
-                block = scan(chunk, self._channels, self._next_id)
-            except Damage as error:
-                self._problem(f"{error}; its messages are left out")
-                return
-            self._channels.update(chunk.channels)
-            place = ("chunk", found.offset, 0)
-        block.chunks = [(found.offset, len(block))]
-        self._expect(len(block), found.offset)
-        self._add(block, place)
+        self._loader.read_on(budget_s)
+        self.state = self._loader.state
 
     def _add(self, block: Block, place: Place) -> None:
         """Take in a block: records first, so that names are known, then rows, then who received them."""
@@ -360,48 +202,29 @@ class Recording:
         if self.session.names_version != self._names_version:
             self._names_version = self.session.names_version
             self.rows.rename()
+        needed = len(self.rows) + len(block)
+        if needed > self.rows.capacity:
+            self.rows.reserve(max(self._loader.expected_rows(), needed + (needed >> 2)))
         new = self.rows.append(block, chunks)
         self.session.add_rows(block, new.start)
         for runs in block.runs.batches():
             self.session.add_copies(self.rows, self.rows.deliver(runs))
         self._deliveries.add(block.runs, place)
-        if len(block):
-            self._next_id = int(block.id[-1]) + 1
 
-    def _expect(self, more: int, position: int) -> None:
-        """Make room for as many rows as the rest of the file will have if it goes on like this."""
-        rows = len(self.rows) + more
-        if rows > self.rows.capacity and position:
-            expected = min(int(rows * 1.05 * self._size / position), self._size // BYTES_PER_ROW)
-            self.rows.reserve(max(expected, int(rows * 1.2)))
+    def _complain(self, text: str) -> None:
+        rows = self.rows
+        self.session.problem(int(rows.time_ns[-1]) if len(rows) else 0, text)
 
     def _block(self, place: Place) -> Block:
         with self._lock:
             if place in self._blocks:
                 self._blocks.move_to_end(place)
                 return self._blocks[place]
-            kind, offset, length = place
             try:
-                if kind == "chunk":
-                    block = scan(read_chunk(self._file, offset), self._channels, 0)
-                else:
-                    block = decode_content(read_exactly(self._file, offset, length))
+                block = self._loader.block(place)
             except (Damage, OSError) as error:
                 raise RecordingError(f"deliveries can't be read: {error}") from None
             self._blocks[place] = block
             if len(self._blocks) > _CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
             return block
-
-    def _problem(self, text: str) -> None:
-        rows = self.rows
-        self.session.problem(int(rows.time_ns[-1]) if len(rows) else 0, text)
-
-    def _loose_message(self) -> None:
-        if not self._loose_messages:
-            self._problem("messages outside of chunks are not shown")
-        self._loose_messages += 1
-
-
-def _data_offset(part: Attachment) -> int:
-    return part.offset + part.length - 4 - part.data_size

@@ -335,4 +335,4 @@ def test_a_program_that_floods_the_session_model_is_bounded(
         assert len(rows.names) == 40
         assert rows[199].sender == "(too many names)"
         assert [recording.frames(number) for number in range(200)] == [sent.frames for sent in traffic.sent]
-        assert len(recording.deliveries(199)) == 9
+        assert len(recording.deliveries(198)) == 9
