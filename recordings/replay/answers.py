@@ -84,17 +84,18 @@ def plan_answers(traffic: Traffic, nodes: Collection[str] = ()) -> Answers:
         sends += answers
     if not sends:
         raise ReplayError("the nodes sent nothing that is chosen: choose more, or record from the start")
+    sends = [replace(send, after=_still_to_come(send.after, senders)) for send in sends]
     free = _head_starts(sends)
     if alone:
         arrivals = {one.row: one.time_ns for one in traffic.reached(COMMAND)}
-        sends = [replace(send, lane="") for send in sends]
+        sends = [_in_its_epoch(send) for send in sends]
         sends.sort(key=lambda send: arrivals.get(send.row or 0, send.time_ns))
     epochs = frozenset(send.epoch for send in sends if send.epoch >= 0)
     return Answers(played, tuple(sends), senders, epochs, free, alone)
 
 
 def _answers_of(traffic: Traffic, node: str, played: tuple[str, ...]) -> list[Send]:
-    heard = [(one.time_ns, 0, one.row) for one in traffic.reached(node)]
+    heard = [(one.time_ns, 0, one.row) for one in traffic.reached(node, all_rows=True)]
     said = [(one.time_ns, 1, one.row) for one in traffic.sent_by(node)]
     numbers: Counter[tuple[str, int]] = Counter()
     asked: dict[int, Cause] = {}
@@ -127,6 +128,22 @@ def _answers_of(traffic: Traffic, node: str, played: tuple[str, ...]) -> list[Se
             after.append(Cause(Asked(about, True), started.time_ns))
         sends.append(Send(row, time_ns, node, tuple(after), Sent(row), epoch))
     return sends
+
+
+def _still_to_come(causes: tuple[Cause, ...], senders: dict[int, str]) -> tuple[Cause, ...]:
+    """The causes without those that are ours but were not chosen to be sent."""
+    return tuple(cause for cause in causes if not isinstance(cause.key, Sent) or cause.key.row in senders)
+
+
+def _in_its_epoch(send: Send) -> Send:
+    """The send in one lane with all of its epoch, waiting for nothing but the command node.
+
+    A child's event can overtake its parent's on the way to the command node, and epochs of a free run
+    overlap: so none waits for another of ours, and epochs don't wait for each other.
+    """
+    asked = tuple(cause for cause in send.after if isinstance(cause.key, Asked))
+    lane = ",".join(str(cause.key.epoch) for cause in asked if isinstance(cause.key, Asked))
+    return replace(send, lane=lane, after=asked)
 
 
 def _head_starts(sends: list[Send]) -> dict[int, int]:

@@ -121,20 +121,21 @@ class Traffic:
         times = self.recording.rows.time_ns
         return [Passed(int(row), int(times[row])) for row in np.flatnonzero(mask)]
 
-    def reached(self, node: str) -> list[Passed]:
+    def reached(self, node: str, *, all_rows: bool = False) -> list[Passed]:
         """What the command node and other nodes sent that reached the node, in the order of its arrival.
 
+        `all_rows` counts what was not chosen too.
         A recording without deliveries (made by attaching) can't know; then what the node subscribed to
         counts.
         """
         kinds = self._of_type(COMMANDS) & self._from((COMMAND,)) | self._of_type(("event",))
+        kinds &= self._mine if all_rows else self._chosen
         if not self.knows_deliveries:
             upstream = [*(self.nodes if node == COMMAND else self.upstream(node)), COMMAND]
-            rows = np.flatnonzero(self._chosen & kinds & self._from(upstream))
+            rows = np.flatnonzero(kinds & self._from(upstream))
             return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in rows]
         passed = [
-            Passed(int(row), self._arrival(int(row), node))
-            for row in np.flatnonzero(self._chosen & kinds & self._to(node))
+            Passed(int(row), self._arrival(int(row), node)) for row in np.flatnonzero(kinds & self._to(node))
         ]
         return sorted(passed, key=lambda one: one.time_ns)
 

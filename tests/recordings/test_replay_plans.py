@@ -153,16 +153,17 @@ def test_answers_follow_what_their_node_had_got(tube: Tube) -> None:
     answers = plan_answers(found)
     assert answers.alone
     assert [answers.senders[send.row] for send in answers.sends if send.row is not None] == ["a", "b", "c"]
-    causes = [[cause.key for cause in send.after] for send in answers.sends]
-    first, second = answers.sends[0].row, answers.sends[1].row
+    assert [[cause.key for cause in send.after] for send in answers.sends] == [[Asked(0, False)]] * 3
+    assert {send.lane for send in answers.sends} == {"0"}
+
+
+def test_played_nodes_among_real_ones_follow_each_other(tube: Tube) -> None:
+    tube.epoch(0)
+    answers = plan_answers(traffic(tube), ["a", "c"])
+    first = next(send.row for send in answers.sends if send.lane == "a")
     assert first is not None
-    assert second is not None
-    assert causes == [
-        [Asked(0, False)],
-        [Sent(first), Asked(0, False)],
-        [Sent(first), Sent(second), Asked(0, False)],
-    ]
-    assert {send.lane for send in answers.sends} == {""}
+    last = next(send for send in answers.sends if send.lane == "c")
+    assert [cause.key for cause in last.after] == [Sent(first), Said("c", "b", 0, 1), Asked(0, False)]
 
 
 def test_some_nodes_alone_wait_for_the_real_others(tube: Tube) -> None:
@@ -185,6 +186,11 @@ def test_answers_keep_the_order_in_which_they_reached_the_command_node(tube: Tub
     tube.event("b", 0, 1)
     answers = plan_answers(traffic(tube))
     assert [answers.senders[send.row] for send in answers.sends if send.row is not None] == ["b", "a"]
+    conductor = Conductor(answers.sends, chained=False)
+    conductor.happened(Asked(0, False), 0)
+    while (head := conductor.head()) is not None:
+        conductor.sent(head[1], head[0])
+    assert conductor.done
 
 
 def played(tube: Tube) -> tuple[Grants, Conductor]:
