@@ -4,7 +4,8 @@ reports.
 Everything is counted from the columns and the session model; payloads are read for error messages alone.
 """
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -94,7 +95,9 @@ class ErrorLine(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. Times are ns since 1970, sizes bytes."""
+    """All of it. Times are ns since 1970, sizes bytes. `remarks` are notes on the recording as a whole, such
+    as the recorder's on the versions it saw; `notes` counts those on messages.
+    """
 
     file: str
     size: int
@@ -123,6 +126,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     error_count: int
     problems: list[str]
     output_lines: int
+    remarks: list[str]
     notes: int
 
     @property
@@ -136,6 +140,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     def lost_messages(self) -> int:
         """Messages that are known not to have been recorded."""
         return sum(loss.messages for loss in self.losses)
+
+
+def command_of(facts: Mapping[str, str]) -> str:
+    """Give the recorded command as one would type it; "" if none was noted."""
+    text = facts.get("command", "")
+    try:
+        return shlex.join(msgspec.json.decode(text, type=list[str]))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return text
 
 
 def sum_up(recording: Recording) -> Overview:
@@ -171,7 +184,8 @@ def sum_up(recording: Recording) -> Overview:
         error_count=_flagged(flags, Flag.ERROR),
         problems=[entry.text for entry in session.log if entry.kind == "problem"][:MAX_PROBLEMS],
         output_lines=kinds.count("output"),
-        notes=len(session.notes),
+        remarks=[note.text for note in session.notes if note.message is None][:MAX_PROBLEMS],
+        notes=sum(note.message is not None for note in session.notes),
     )
 
 

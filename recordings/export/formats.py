@@ -1,6 +1,5 @@
 """The formats of an export, each with the name of its files and how it is written."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from recordings.export.pcap import pcapng
 from recordings.export.sequence import MAX_MESSAGES, sequence_diagram
 from recordings.export.tables import csv_lines, write_parquet
 from recordings.export.trace import trace_json
+from recordings.overview import command_of
 from recordings.recording import Recording
 
 Name = Literal["jsonl", "csv", "parquet", "mermaid", "trace", "pcapng"]
@@ -89,9 +89,4 @@ def write_table(recording: Recording, rows: Sequence[int], path: Path, fields: I
 
 
 def _title(recording: Recording) -> str:
-    try:
-        command = json.loads(recording.facts.get("command", "[]"))
-    except (ValueError, RecursionError):
-        command = []
-    words = [str(word) for word in command] if isinstance(command, list) else []
-    return f"{recording.path.name} {' '.join(words)}".strip()
+    return f"{recording.path.name} {command_of(recording.facts)}".strip()

@@ -19,7 +19,7 @@ from recordings.errors import RecordingError
 from recordings.export.fields import Message, iso_time
 from recordings.export.lines import Clock, Line
 from recordings.export.sequence import sequence_diagram
-from recordings.overview import ErrorLine, Overview, sum_up
+from recordings.overview import ErrorLine, Overview, command_of, sum_up
 from recordings.recording import Recording
 
 MAX_ERRORS = 5
@@ -93,7 +93,7 @@ def block(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _title(overview: Overview) -> str:
-    return overview.facts.get("tube") or overview.facts.get("command") or overview.file
+    return overview.facts.get("tube") or command_of(overview.facts) or overview.file
 
 
 def _where(overview: Overview) -> Iterator[str]:
@@ -122,6 +122,8 @@ def _versions(overview: Overview) -> Iterator[str]:
     yield "|---|---|"
     for name, value in sorted(overview.facts.items()):
         yield f"| {cell(name)} | {cell(value)} |"
+    for remark in overview.remarks:
+        yield f"| remark | {cell(remark)} |"
     yield ""
 
 

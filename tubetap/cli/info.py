@@ -8,7 +8,7 @@ import click
 from decoders.text import safe
 from recordings.export.fields import iso_time
 from recordings.export.jsonl import json_line
-from recordings.overview import Overview, sum_up
+from recordings.overview import Overview, command_of, sum_up
 from tubetap.cli.figures import duration, quantity, table
 from tubetap.cli.files import open_whole, recording_argument
 
@@ -17,6 +17,9 @@ STATES = {
     "growing": "still being written",
     "cut off": "cut off: the end is missing; tubetap recover makes a clean file of it",
 }
+
+TOLD_OTHERWISE = ("format", "started_ns", "ended_ns", "messages", "command")
+"""Facts that have a line of their own, or say nothing to a person."""
 
 
 @click.command()
@@ -117,8 +120,13 @@ def _head(overview: Overview) -> Iterator[str]:
     facts.append(("connections", states or "none"))
     if overview.runner:
         facts.append(("runner", overview.runner))
-    facts += [(name, value) for name, value in overview.facts.items() if name not in ("format", "started_ns")]
+    command = command_of(overview.facts)
+    facts += [("command", command)] if command else []
+    facts += [(name, value) for name, value in overview.facts.items() if name not in TOLD_OTHERWISE]
+    facts += [("remark", remark) for remark in overview.remarks]
     facts += [("attachment", name) for name in overview.attachments]
+    if overview.notes:
+        facts.append(("notes", f"{overview.notes:,} on messages (tubetap cat FILE marked)"))
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         yield f"{safe(name):<{width}}  {safe(value, 300)}"
