@@ -4,17 +4,18 @@ Built up block by block from control records, from the few messages in which nod
 (identify, status, announce) and from the row columns; payloads of all other messages are never touched.
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from recordings.block import Block
 from recordings.columns import Integers, groups
+from recordings.connections import ConnectionInfo
 from recordings.container import Damage
 from recordings.control import decode_control
 from recordings.epochs import EpochTable
 from recordings.layout import Kind
+from recordings.logbook import Logbook, LogEntry
 from recordings.nodes import GONE, MAX_NODES, Identity, NodeInfo, identities
 from recordings.records import (
     Connection,
@@ -22,63 +23,17 @@ from recordings.records import (
     Loss,
     Note,
     Output,
-    Peer,
     Process,
     Record,
     Subscription,
 )
 from recordings.rows import Copies, Rows
 
-MAX_LOG: Final = 200_000
-"""Most log entries kept; beyond it the oldest half is dropped, and counted in `Session.log_dropped`."""
 MAX_THINGS: Final = 100_000
 """Most connections, subscriptions, processes, notes and so on kept: a program has fewer, a hostile file may
 not."""
-MAX_LOG_TEXT: Final = 50_000_000
-"""Most characters of log entries kept, by the same rule."""
-MAX_LINE: Final = 10_000
-"""Most characters of a line of output in the log."""
-SUBSCRIBER_TOPIC: Final = b"__subscriber__:"
-"""A noob SUB also subscribes to this, followed by its node's name."""
 
-
-class LogEntry(msgspec.Struct, frozen=True):
-    """One line of the log. `text` comes from the recorded program in part: make it safe before display.
-
-    `kind` is one of process, endpoint, connection, subscription, node, error, output, note, loss, problem.
-    `row` is that of the message it is about.
-    """
-
-    time_ns: int
-    kind: str
-    text: str
-    connection: int | None = None
-    node: str | None = None
-    row: int | None = None
-
-
-@dataclass(slots=True)
-class ConnectionInfo:
-    """A connection through a relay, with all that is known of it by now.
-
-    `name` is that of the connecting side. `closed_ns` is None while it is open. `subscriptions` are topics
-    and since when; `ended_subscriptions` (topic, since, until).
-    """
-
-    id: int
-    endpoint: int
-    name: str
-    state: str = "opened"
-    opened_ns: int = 0
-    handshaken_ns: int | None = None
-    closed_ns: int | None = None
-    peer_pid: int | None = None
-    peer: Peer | None = None
-    binder: Peer | None = None
-    reason: str = ""
-    subscriptions: dict[bytes, int] = field(default_factory=dict)
-    ended_subscriptions: list[tuple[bytes, int, int]] = field(default_factory=list)
-    copies: int = 0
+__all__ = ["ConnectionInfo", "LogEntry", "Session"]
 
 
 class Session:
@@ -94,21 +49,28 @@ class Session:
         self.processes: dict[int, Process] = {}
         self.nodes: dict[str, NodeInfo] = {}
         self.epochs = EpochTable()
-        self.log: list[LogEntry] = []
-        self.log_dropped = 0
         self.losses: list[Loss] = []
         self.notes: list[Note] = []
         self.names_version = 0
         self._names: list[str] = []
-        self._log_mark = 0
-        self._log_size = 0
+        self._log = Logbook()
         self._subscribed = 0
         self._node_of_pid: dict[int, str] = {}
 
     @property
+    def log(self) -> list[LogEntry]:
+        """What happened besides messages, in the order of time."""
+        return self._log.entries
+
+    @property
+    def log_dropped(self) -> int:
+        """How many older entries the log has let go of."""
+        return self._log.dropped
+
+    @property
     def runner(self) -> str:
         """noob's id of the runner, "" if no endpoint told it."""
-        return next((endpoint.runner for endpoint in self.endpoints.values() if endpoint.runner), "")
+        return next((endpoint.runner for endpoint in list(self.endpoints.values()) if endpoint.runner), "")
 
     def name_of(self, connection: int) -> str:
         """What the connecting side of a connection is called: node name, pid, or the connection's number."""
@@ -128,7 +90,7 @@ class Session:
 
         Comes before its rows, the first of which will be `first_row`, so that names are known by then.
         """
-        self._log_mark = len(self.log)
+        self._log.begin()
         found: list[tuple[int, Record | tuple[Kind, bytes, int]]] = []
         changed = False
         for kind, data in block.records:
@@ -168,7 +130,7 @@ class Session:
             if kind.type == "error":
                 self._errors(kind.sender, node, times, mine + first_row)
             self._epochs(kind, block.epoch[mine], times)
-        self.log[self._log_mark :] = sorted(self.log[self._log_mark :], key=lambda entry: entry.time_ns)
+        self._log.sort()
 
     def add_copies(self, rows: Rows, copies: Copies) -> None:
         """Deliveries that have just been applied to the rows."""
@@ -186,7 +148,7 @@ class Session:
 
     def problem(self, time_ns: int, text: str) -> None:
         """Something in the file that could not be read."""
-        self._say(LogEntry(time_ns, "problem", text))
+        self._log.say(time_ns, "problem", text)
 
     def _epochs(self, kind: Kind, epochs: Integers, times: Integers) -> None:
         if kind.type not in ("event", "process", "epoch_ended"):
@@ -206,7 +168,7 @@ class Session:
         if node is not None:
             node.errors += len(rows)
         for time_ns, row in zip(times.tolist(), rows.tolist(), strict=True):
-            self._say(LogEntry(time_ns, "error", f"{sender} reports an error", node=sender, row=row))
+            self._log.say(time_ns, "error", f"{sender} reports an error", node=sender, row=row)
 
     def _receive(self, name: str, count: int) -> None:
         node = self.nodes.get(name)
@@ -232,7 +194,7 @@ class Session:
         # An announcement is hearsay and late: it counts where nothing was heard from the node itself.
         hearsay = type_ == "announce" and node.state != ""
         if identity.status and not hearsay and node.enter(identity.status, time_ns):
-            self._say(LogEntry(time_ns, "node", f"{node.name} is {identity.status}", node=node.name, row=row))
+            self._log.say(time_ns, "node", f"{node.name} is {identity.status}", node=node.name, row=row)
 
     def _add(self, record: Record) -> None:
         """A control record."""
@@ -249,15 +211,14 @@ class Session:
                 self._process(record)
             case Output():
                 who = f" {record.pid}" if record.pid is not None else ""
-                text = record.text if len(record.text) <= MAX_LINE else record.text[:MAX_LINE] + "…"
-                self._say(LogEntry(record.time_ns, "output", f"{record.stream}{who}: {text}"))
+                self._log.say(record.time_ns, "output", f"{record.stream}{who}: {record.text}")
             case Note():
                 self.notes.append(record)
                 what = "" if record.message is None else f" on message {record.message}"
-                self._say(LogEntry(record.time_ns, "note", f"note{what}: {record.text}"))
+                self._log.say(record.time_ns, "note", f"note{what}: {record.text}")
             case Loss():
                 self.losses.append(record)
-                self._say(LogEntry(record.time_ns, "loss", _loss_text(record), connection=record.connection))
+                self._log.say(record.time_ns, "loss", _loss_text(record), connection=record.connection)
 
     def _endpoint(self, record: Endpoint) -> None:
         self.endpoints[record.id] = record
@@ -270,7 +231,7 @@ class Session:
                 if record.role == "node outbox":
                     node.outbox = record.address
         text = f"{record.socket_type} bound to {record.address} ({record.role})"
-        self._say(LogEntry(record.time_ns, "endpoint", text, node=record.node))
+        self._log.say(record.time_ns, "endpoint", text, node=record.node)
 
     def _connection(self, record: Connection) -> None:
         info = self.connections.get(record.id)
@@ -279,19 +240,11 @@ class Session:
                 record.id, record.endpoint, f"connection {record.id}", opened_ns=record.time_ns
             )
             self.connections[record.id] = info
-        info.state = record.state
-        info.peer_pid = record.peer_pid if record.peer_pid is not None else info.peer_pid
-        info.peer = record.peer or info.peer
-        info.binder = record.binder or info.binder
-        info.reason = record.reason or info.reason
-        if record.state == "handshaken":
-            info.handshaken_ns = record.time_ns
-        elif record.state == "closed":
-            info.closed_ns = record.time_ns
-        info.name = self._best_name(info)
+        info.update(record)
+        info.name = info.best_name(self._node_of_pid)
         reason = f": {record.reason}" if record.reason else ""
         text = f"{info.name} to {self.owner_of(info.endpoint)} {record.state}{reason}"
-        self._say(LogEntry(record.time_ns, "connection", text, connection=info.id, node=info.name))
+        self._log.say(record.time_ns, "connection", text, connection=info.id, node=info.name)
         if record.state == "closed":
             self._gone(info, record.time_ns)
 
@@ -301,23 +254,19 @@ class Session:
         if node is None or endpoint is None or endpoint.role != "command inbox" or node.state == "closed":
             return
         if node.enter(GONE, time_ns):
-            self._say(LogEntry(time_ns, "node", f"{node.name} is gone", node=node.name))
+            self._log.say(time_ns, "node", f"{node.name} is gone", node=node.name)
 
     def _subscription(self, record: Subscription) -> None:
         info = self.connections.get(record.connection)
         if info is None:
             return
-        topic = record.topic
-        if record.subscribe:
-            self._subscribed += topic not in info.subscriptions
-            info.subscriptions.setdefault(topic, record.time_ns)
-        elif topic in info.subscriptions:
-            info.ended_subscriptions.append((topic, info.subscriptions.pop(topic), record.time_ns))
-        info.name = self._best_name(info)
+        self._subscribed += record.subscribe and record.topic not in info.subscriptions
+        info.subscribe(record)
+        info.name = info.best_name(self._node_of_pid)
         verb = "subscribes to" if record.subscribe else "unsubscribes from"
-        what = repr(topic.decode("utf-8", "backslashreplace")) if topic else "everything"
+        what = repr(record.topic.decode("utf-8", "backslashreplace")) if record.topic else "everything"
         text = f"{info.name} {verb} {what} of {self.owner_of(info.endpoint)}"
-        self._say(LogEntry(record.time_ns, "subscription", text, connection=info.id, node=info.name))
+        self._log.say(record.time_ns, "subscription", text, connection=info.id, node=info.name)
 
     def _process(self, record: Process) -> None:
         before = self.processes.get(record.pid)
@@ -330,27 +279,17 @@ class Session:
         self.processes[record.pid] = record
         code = "" if record.exit_code is None else f" with exit code {record.exit_code}"
         text = f"process {record.pid} {record.state}{code}"
-        self._say(LogEntry(record.time_ns, "process", text))
+        self._log.say(record.time_ns, "process", text)
 
     def _name_all(self) -> None:
         """Name connections by the best that is known now."""
         for info in self.connections.values():
-            info.name = self._best_name(info)
+            info.name = info.best_name(self._node_of_pid)
         names = [info.name for info in self.connections.values()]
         names += [self.owner_of(endpoint) for endpoint in self.endpoints]
         if names != self._names:
             self._names = names
             self.names_version += 1
-
-    def _best_name(self, info: ConnectionInfo) -> str:
-        if info.peer is not None and info.peer.routing_id:
-            return info.peer.routing_id.decode("utf-8", "backslashreplace")
-        for topic in info.subscriptions:
-            if topic.startswith(SUBSCRIBER_TOPIC):
-                return topic[len(SUBSCRIBER_TOPIC) :].decode("utf-8", "backslashreplace")
-        if info.peer_pid is not None:
-            return self._node_of_pid.get(info.peer_pid) or f"pid {info.peer_pid}"
-        return f"connection {info.id}"
 
     def _link_nodes(self) -> None:
         """Who is subscribed to whom, by the connections that are open."""
@@ -381,16 +320,6 @@ class Session:
                 return len(self.losses) >= MAX_THINGS
             case _:
                 return False
-
-    def _say(self, entry: LogEntry) -> None:
-        self._log_size += len(entry.text)
-        if len(self.log) >= MAX_LOG or self._log_size > MAX_LOG_TEXT:
-            dropped = (len(self.log) + 1) // 2
-            del self.log[:dropped]
-            self.log_dropped += dropped
-            self._log_mark = max(self._log_mark - dropped, 0)
-            self._log_size = sum(len(kept.text) for kept in self.log) + len(entry.text)
-        self.log.append(entry)
 
 
 def _loss_text(loss: Loss) -> str:

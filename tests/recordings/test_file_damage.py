@@ -301,7 +301,7 @@ def test_a_program_that_floods_the_session_model_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recordings.session.MAX_THINGS", 50)
-    monkeypatch.setattr("recordings.session.MAX_LOG_TEXT", 10_000)
+    monkeypatch.setattr("recordings.logbook.MAX_LOG_TEXT", 10_000)
     monkeypatch.setattr("recordings.nodes.MAX_NODES", 60)
     monkeypatch.setattr("recordings.session.MAX_NODES", 60)
     monkeypatch.setattr("recordings.rows.MAX_SETS", 30)

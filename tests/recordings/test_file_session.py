@@ -171,7 +171,7 @@ def test_names_by_what_is_known(tmp_path: Path) -> None:
 
 
 def test_the_log_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recordings.session.MAX_LOG", 100)
+    monkeypatch.setattr("recordings.logbook.MAX_LOG", 100)
     writer = RecordingWriter(tmp_path / "a.mcap", facts={})
     for number in range(250):
         writer.record(Output(time_ns=T0 + number, stream="stdout", text=str(number)))
