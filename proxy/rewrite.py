@@ -164,8 +164,8 @@ def addresses(payload: bytes) -> list[Place]:
     # As Latin-1 each byte is a character, so that positions in the text are those in the payload.
     text = payload.decode("latin-1")
     try:
-        message, end = _decode(text, _skip(text, 0))
-        if not isinstance(message, dict) or _skip(text, end) != len(text):
+        message = json.loads(payload.decode("utf-8"))
+        if not isinstance(message, dict):
             return []
         if message.get("type") not in _TYPES or not isinstance(message.get("value"), dict):
             return []
@@ -185,7 +185,7 @@ def _in_message(text: str, message: dict[str, Any]) -> Iterator[Place]:
         for name, nodes, _ in _members(text, begin):
             if name == "nodes":
                 for node, each, _ in _members(text, nodes):
-                    yield from _strings(text, each, "outbox", _unicode(node))
+                    yield from _strings(text, each, "outbox", node)
 
 
 def _strings(text: str, begin: int, wanted: str, node: str) -> Iterator[Place]:
@@ -215,14 +215,13 @@ def _members(text: str, position: int) -> Iterator[tuple[str, int, int]]:
         return
     position = _skip(text, position + 1)
     while text[position] != "}":
-        key, position = _decode(text, position)
+        begin = position
+        key, position = _decode(text, begin)
+        if not key.isascii():
+            key = json.loads(text[begin:position].encode("latin-1"))
         start = _skip(text, _skip(text, position) + 1)  # behind the colon
         _, stop = _decode(text, start)
         yield key, start, stop
         position = _skip(text, stop)
         if text[position] == ",":
             position = _skip(text, position + 1)
-
-
-def _unicode(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("utf-8", "replace")
