@@ -37,6 +37,9 @@ MAX_LEARNT = 20_000
 counted.
 """
 
+MAX_LEARNT_CHARACTERS = 1_000_000
+"""So long are all of them together at most."""
+
 MAX_DEPTH = 200
 """JSON that nests deeper is treated as binary."""
 
@@ -63,6 +66,7 @@ class Scrubber:
         self.rules = rules
         self.pseudonyms = pseudonyms
         self.not_learnt = 0
+        self._characters = 0
         self._detectors = chosen(rules)
         self._targets = rules.compiled_paths()
         self._kept = frozenset(word.casefold() for word in rules.words.keep)
@@ -81,7 +85,8 @@ class Scrubber:
         folded = text.casefold()
         if self._frozen or len(text) < minimum or folded in self._learnt or self.is_harmless(category, text):
             return
-        if len(self._learnt) >= MAX_LEARNT:
+        self._characters += len(folded)
+        if len(self._learnt) >= MAX_LEARNT or self._characters > MAX_LEARNT_CHARACTERS:
             self.not_learnt += 1
             return
         self._learnt[folded] = (category, rule)
