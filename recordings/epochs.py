@@ -17,8 +17,8 @@ MAX_CELLS: Final = 8 << 20
 class EpochLine(msgspec.Struct, frozen=True):
     """One epoch; times in ns since the Unix epoch, 0 or absent where it has not happened.
 
-    `emitted_ns` is when a node's first event of the epoch was seen, `received_ns` when the last of the
-    epoch's messages reached it.
+    `emitted_ns` is when a node's first event of the epoch was seen, `received_ns` when the last
+    event or `process` of the epoch reached it.
     """
 
     number: int
@@ -80,7 +80,7 @@ class EpochTable:
 
     @property
     def received_ns(self) -> NDArray[np.int64]:
-        """Last message of each epoch (line) to reach each of `nodes` (column), 0 for none."""
+        """Last event or `process` of each epoch (line) to reach each of `nodes` (column), 0 for none."""
         return self._received[: self._count, : len(self.nodes)]
 
     def index_of(self, number: int) -> int | None:

@@ -7,6 +7,7 @@ Built up block by block from control records, from the few messages in which nod
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from recordings.block import Block
 from recordings.columns import Integers, groups
@@ -32,6 +33,9 @@ from recordings.rows import Copies, Rows
 MAX_THINGS: Final = 100_000
 """Most connections, subscriptions, processes, notes and so on kept: a program has fewer, a hostile file may
 not."""
+
+_END_NS: Final = 5_000_000_000
+_INPUTS: Final = ("event", "process")
 
 __all__ = ["ConnectionInfo", "LogEntry", "Session"]
 
@@ -136,13 +140,15 @@ class Session:
         """Deliveries that have just been applied to the rows."""
         numbers, connections, times = copies
         epochs = rows.epoch[numbers]
+        inputs = np.array([type_ in _INPUTS for type_ in rows.types], dtype=bool)
+        is_input = (epochs >= 0) & inputs[rows.type[numbers]]
         for connection, mine in groups(connections):
             name = self.name_of(connection)
             self._receive(name, len(mine))
             info = self.connections.get(connection)
             if info is not None:
                 info.copies += len(mine)
-            mine = mine[epochs[mine] >= 0]
+            mine = mine[is_input[mine]]
             if len(mine):
                 self.epochs.received(name, epochs[mine], times[mine])
 
@@ -292,13 +298,16 @@ class Session:
             self.names_version += 1
 
     def _link_nodes(self) -> None:
-        """Who is subscribed to whom, by the connections that are open."""
-        edges: set[tuple[str, str]] = set()
+        """Who is subscribed to whom; after the end of the tube, who was when the end began."""
+        linked = [info for info in self.connections.values() if info.subscriptions]
+        standing = [info for info in linked if info.closed_ns is None]
+        if linked and not standing:
+            end = max(info.closed_ns or 0 for info in linked)
+            standing = [info for info in linked if (info.closed_ns or 0) > end - _END_NS]
+        edges = {(info.name, self.owner_of(info.endpoint)) for info in standing}
         for info in self.connections.values():
             if info.name in self.nodes and info.peer_pid is not None:
                 self.nodes[info.name].pid = info.peer_pid
-            if info.closed_ns is None and info.subscriptions:
-                edges.add((info.name, self.owner_of(info.endpoint)))
         for node in self.nodes.values():
             node.subscribed_to = tuple(sorted(to for who, to in edges if who == node.name))
             node.subscribers = tuple(sorted(who for who, to in edges if to == node.name))

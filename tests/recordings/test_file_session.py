@@ -114,7 +114,7 @@ def test_epochs(session: Session) -> None:
     assert done.asked_ns == T0 + 5 * MS
     assert done.ended_ns == T0 + 8 * MS
     assert done.emitted_ns == {"a": T0 + 6 * MS, "b": T0 + 7 * MS}
-    assert done.received_ns["command"] == T0 + 7 * MS
+    assert done.received_ns == {"a": T0 + 5 * MS, "b": T0 + 6 * MS + 1000, "command": T0 + 7 * MS}
     assert (open_.ended_ns, set(open_.emitted_ns)) == (0, {"a"})
     assert epochs.index_of(2) == 2
     assert epochs.index_of(3) is None
@@ -203,3 +203,22 @@ def test_epochs_in_any_order_and_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     assert table.number[-1] == 503 or table.number[-1] > 490
     assert table.ended_ns.tolist() == table.number.tolist()
     assert table.forgotten > 0
+
+
+def test_who_listened_to_whom_is_still_known_after_the_end(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", facts={})
+    introduce(writer)
+    second = 1_000_000_000
+    writer.record(Connection(time_ns=T0 + 10 * second, id=4, endpoint=0, state="closed"))
+    with Recording.open(tmp_path / "a.mcap", follow=True) as recording:
+        writer.flush()
+        recording.refresh(9)
+        assert recording.session.nodes["command"].subscribers == ("a",)
+        for number in (0, 1, 2, 3):
+            time_ns = T0 + 60 * second + number
+            writer.record(Connection(time_ns=time_ns, id=number, endpoint=1, state="closed"))
+        writer.close()
+        recording.refresh(9)
+        nodes = recording.session.nodes
+        assert nodes["a"].subscribers == ("b", "command")
+        assert nodes["command"].subscribers == ("a",)
