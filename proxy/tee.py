@@ -105,6 +105,8 @@ class Tee:
 
     def say(self, kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) -> None:
         """Take a fact that is no traffic; never dropped."""
+        if kind is Kind.CLOSED and self._losses:
+            self._report_losses(time_ns)
         self._put(*fact_frame(kind, connection, time_ns, fact))
 
     async def finish(self, time_ns: int, timeout: float) -> int:

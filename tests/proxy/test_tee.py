@@ -175,3 +175,15 @@ async def test_without_a_recorder_everything_is_counted() -> None:
     tee.stop()
     tee.chunk(Kind.OUT, 1, 2, bytes(500))
     assert 1500 <= await tee.finish(3, 0.1) <= 1600
+
+
+async def test_a_gap_is_told_before_its_connection_closes() -> None:
+    tee = Tee(asyncio.get_running_loop(), limit=1000)
+    for index in range(10):
+        tee.chunk(Kind.OUT, 1, index, bytes(500))
+    tee.say(Kind.CLOSED, 1, 11, {"reason": "closed"})
+    ours, theirs = socket.socketpair()
+    tee.attach(ours, 12)
+    reading = asyncio.create_task(read_all(theirs))
+    assert await tee.finish(13, 10) == 0
+    assert [f[0] for f in await reading] == [Kind.OUT, Kind.OUT, Kind.LOST, Kind.CLOSED, Kind.END]
