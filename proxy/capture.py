@@ -131,7 +131,7 @@ class Capture:
                     connection.id,
                     stream.direction,  # type: ignore[arg-type]
                     frames,
-                    read_envelope(frames),
+                    read_envelope(frames) if frames[-1][:1] in _MAY_BE_JSON else _NO_JSON,
                     connection.endpoint,
                 )
             except DiskError as error:
@@ -334,6 +334,10 @@ class Capture:
 
 
 _NAMES = {"python": "Python"}
+
+_MAY_BE_JSON = {bytes((byte,)) for byte in b'{["-0123456789tfn \t\r\n'} | {b""}
+_NO_JSON = read_envelope((b"\0",))
+"""The envelope of binary payloads, which need no parser to find out that they are none of noob's."""
 
 _UNKNOWN = "of a connection that began before this recording"
 _PARTIAL = "the rest of a message that began before a gap"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from decoders.envelope import Envelope, read_envelope
 from decoders.zmtp import command_bytes, message_bytes
 from proxy.capture import Capture
 from proxy.frames import Kind
@@ -252,3 +253,21 @@ def test_nothing_that_comes_over_the_wire_raises(
     script.publish(0, 1)
     with script.finish() as recording:
         assert event(0) in [recording.frames(row) for row in range(len(recording.rows))]
+
+
+def test_binary_payloads_have_the_envelope_that_reading_them_would_give(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Envelope] = []
+    message = script.writer.message
+
+    def watch(*arguments: Any) -> int:
+        seen.append(arguments[5])
+        return message(*arguments)
+
+    monkeypatch.setattr(script.writer, "message", watch)
+    script.subscriber(1)
+    payloads = [bytes((byte,)) + b"x" for byte in range(256)] + [b"", b'{"type":"stop","node_id":"a"}']
+    for payload in payloads:
+        script.raw(Kind.OUT, 1, message_bytes((b"t", payload)))
+    assert seen == [read_envelope((b"t", payload)) for payload in payloads]
