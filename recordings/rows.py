@@ -240,7 +240,7 @@ class Rows:
             rows, positions = rows[known], positions[known]
         connections, times = runs.connection[positions], runs.time_ns[positions]
         columns = self._columns
-        receivers, first, flags = columns["receivers"], columns["connection"], columns["flags"]
+        receivers, flags = columns["receivers"], columns["flags"]
         for connection, positions in groups(connections):
             mine = rows[positions]
             codes = receivers[mine]
@@ -248,13 +248,22 @@ class Rows:
             joined = np.zeros(int(present[-1]) + 1, dtype=np.uint32)
             joined[present] = [self._join(code, connection) for code in present.tolist()]
             receivers[mine] = joined[codes]
-        # The earliest copy of a message tells its connection; of equal assignments numpy keeps the last.
-        order = np.argsort(times, kind="stable")[::-1]
-        order = order[first[rows[order]] == NO_CONNECTION]
-        first[rows[order]] = connections[order]
+        self._set_first(rows, connections, times)
         late = rows[times - columns["time_ns"][rows] > LATE_NS]
         flags[late] |= np.uint8(Flag.LATE)
         return rows, connections, times
+
+    def _set_first(self, rows: Integers, connections: Integers, times: Integers) -> None:
+        """Note the connection of the earliest copy for rows that have none yet."""
+        first = self._columns["connection"]
+        fresh = np.flatnonzero(first[rows] == NO_CONNECTION)
+        if len(fresh):
+            rows, connections, times = rows[fresh], connections[fresh], times[fresh]
+            base = int(rows.min())
+            earliest = np.full(int(rows.max()) - base + 1, np.iinfo(np.int64).max, dtype=np.int64)
+            np.minimum.at(earliest, rows - base, times)
+            wins = times == earliest[rows - base]
+            first[rows[wins]] = connections[wins]
 
     def receiver_connections(self, number: int) -> tuple[int, ...]:
         """Who got the message of a row: connections, or -1 - endpoint for the binding side of an "in"
