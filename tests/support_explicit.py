@@ -1,0 +1,58 @@
+"""`tubetap proxy` and `tubetap attach` as processes beside the programs of a test."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from tests.support_proxy import Place, until
+
+
+class Standing:
+    """A `tubetap` that records until it is told to stop; `said` is what it has said so far."""
+
+    def __init__(self, place: Place, verb: str, *options: str, ready: str = "recording until") -> None:
+        self.place = place
+        command = [sys.executable, "-m", "tubetap", verb, *options, "-o", str(place.recording)]
+        self.process = place.start(command, start_new_session=True)
+        self.said = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        until(lambda: ready in self.said or self.process.poll() is not None)
+        assert ready in self.said, self.said
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said += line
+
+    def says(self, text: str) -> None:
+        """Wait until it has said something."""
+        until(lambda: text in self.said)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Signal it as a terminal would, wait for it, and return its exit code."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(30)
+        self._reader.join(10)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+
+def talk(process: "subprocess.Popen[str]", line: str) -> tuple[str, str]:
+    """Give a program its last line and return what it then printed."""
+    return process.communicate(line + "\n", timeout=60)
+
+
+def program(place: Place, code: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Start a small program."""
+    command: Sequence[str] = [sys.executable, "-c", code, *arguments]
+    return place.start(command)
