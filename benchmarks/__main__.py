@@ -13,7 +13,10 @@ from pathlib import Path
 
 from benchmarks.results import Goal, Row, table
 
-NAMES = ("burst",)
+NAMES = (
+    *("burst", "sustained", "large", "fanout", "latency", "overload"),
+    *("noob_tubes", "startup", "opening", "viewer", "decoders"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,11 @@ def tails(size: int, content: str) -> list[bytes]:
     return made
 
 
+def wait_for_word(told: threading.Event) -> None:
+    sys.stdin.readline()
+    told.set()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
@@ -58,7 +63,7 @@ def main() -> None:
     heads = [HEAD % (number * 1000) for number in range(1000)]
 
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+    threading.Thread(target=wait_for_word, args=(told,), daemon=True).start()
     greetings = 0
     while not told.wait(0.01):
         socket.send_multipart([b"hello", b"{}"])
