@@ -14,14 +14,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.envelope import Envelope, read_envelope
 from decoders.summary import summarize
+from decoders.text import safe
 from recordings.edit.parts import longest_delays
 from recordings.errors import RecordingError
 from recordings.filters.operators.names import RAW
 from recordings.rows import NO_CONNECTION, NO_EPOCH, Flag
 
 if TYPE_CHECKING:
-    from decoders.envelope import Envelope
     from recordings.recording import Delivery, Recording
     from recordings.rows import Row
 
@@ -58,22 +59,37 @@ class Message:
         self.recording = recording
         self.number = number
         self.row: Row = recording.rows[number]
+        self._damage = ""
         self.delays = delays or Delays(recording)
 
     @cached_property
     def frames(self) -> tuple[bytes, ...]:
-        """The frames as they were sent."""
-        return self.recording.frames(self.number)
+        """The frames as they were sent; none if they can't be read, and then `damage` says why."""
+        try:
+            return self.recording.frames(self.number)
+        except RecordingError as error:
+            self._damage = str(error)
+            return ()
+
+    @property
+    def damage(self) -> str:
+        """Why the message can't be read, "" if it can."""
+        return "" if self.frames else self._damage
 
     @cached_property
     def envelope(self) -> "Envelope":
         """The header."""
-        return self.recording.envelope(self.number)
+        if self.damage:
+            return Envelope("", "", problem=self.damage)
+        return read_envelope(self.frames)
 
     @cached_property
     def deliveries(self) -> "Sequence[Delivery]":
         """The copies, in the order of time."""
-        return self.recording.deliveries(self.number)
+        try:
+            return self.recording.deliveries(self.number)
+        except RecordingError:
+            return ()
 
     @property
     def direction(self) -> str:
@@ -96,7 +112,7 @@ class Message:
     @cached_property
     def summary(self) -> str:
         """One line, safe for a terminal."""
-        return summarize(self.frames, self.envelope)
+        return safe(f"({self.damage})") if self.damage else summarize(self.frames, self.envelope)
 
     @cached_property
     def body(self) -> Any:

@@ -55,7 +55,7 @@ def pcapng(recording: "Recording", rows: Iterable[int], version: str) -> Iterato
         elif step.kind == CLOSE:
             segments = stream.close()
         else:
-            octets = zmtp_bytes.message(recording.frames(step.row)) if step.row >= 0 else step.octets
+            octets = zmtp_bytes.message(Message(recording, step.row).frames) if step.row >= 0 else step.octets
             segments = stream.send(octets, from_server=step.from_server)
         comment = _comment(recording, step) if step.row >= 0 else ""
         for segment in segments:

@@ -15,6 +15,7 @@ import msgspec
 
 from decoders.envelope import read_envelope
 from decoders.summary import summarize
+from recordings.errors import RecordingError
 
 if TYPE_CHECKING:
     from decoders.envelope import Envelope
@@ -43,9 +44,12 @@ class MessageText:
 
     @property
     def frames(self) -> tuple[bytes, ...]:
-        """The frames as they were sent."""
+        """The frames as they were sent; none if they can't be read, so that nothing is found in them."""
         if self._frames is None:
-            self._frames = self._recording.frames(self.row)
+            try:
+                self._frames = self._recording.frames(self.row)
+            except RecordingError:
+                self._frames = ()
         return self._frames
 
     @cached_property
@@ -56,7 +60,10 @@ class MessageText:
     @cached_property
     def deliveries(self) -> "list[Delivery]":
         """Which connections carried a copy, and when."""
-        return self._recording.deliveries(self.row)
+        try:
+            return self._recording.deliveries(self.row)
+        except RecordingError:
+            return []
 
     @cached_property
     def body(self) -> Any:

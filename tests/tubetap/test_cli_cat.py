@@ -11,6 +11,7 @@ import pytest
 
 from decoders.envelope import read_envelope
 from recordings.recording import Recording
+from recordings.walk import FoundChunk, Walk
 from recordings.writer import RecordingWriter
 from tests.support_cli import Tubetap
 from tests.support_sample_files import FACTS, record_sample
@@ -146,6 +147,23 @@ def test_a_cut_off_file_shows_what_is_there(tubetap: Tubetap, tmp_path: Path, ba
     assert result.code == 0
     assert 0 < len(result.lines) < 3000
     assert result.lines[0].split()[0] == "0"
+
+
+def test_a_damaged_chunk_is_told_line_by_line(tubetap: Tubetap, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mcap"
+    with_many(path, 3000, chunk_bytes=50_000)
+    file = os.open(path, os.O_RDWR)
+    chunks = [found for found in Walk(file, 8).steps(path.stat().st_size) if isinstance(found, FoundChunk)]
+    assert len(chunks) > 3
+    os.pwrite(file, b"\xff" * 8, chunks[1].offset + 200)
+    os.close(file)
+    result = tubetap("cat", path)
+    assert result.code == 1
+    assert len(result.lines) == 3000
+    unreadable = [line for line in result.lines if "can't be read" in line]
+    assert 0 < len(unreadable) < 3000 / 3
+    assert f"{len(unreadable):,} messages are damaged" in result.err
+    assert tubetap("cat", path, "--json").lines[0].startswith('{"row":0,')
 
 
 def test_follow_shows_what_is_written_meanwhile_and_ends_with_the_recording(tmp_path: Path) -> None:

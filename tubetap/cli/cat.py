@@ -17,7 +17,7 @@ from recordings.export.jsonl import DEFAULT_FIELDS, json_line, message_object
 from recordings.export.lines import Clock, Line, field_line
 from recordings.filters import Filter
 from recordings.recording import Recording
-from tubetap.cli.files import filter_argument, open_whole, recording_argument, warn_of_unseen
+from tubetap.cli.files import filter_argument, open_whole, recording_argument, warn_of_damage, warn_of_unseen
 
 POLL_S = 0.1
 """How often a growing file is looked at again."""
@@ -65,14 +65,15 @@ def command(
     """
     with open_whole(file) as recording:
         write = _writer(recording, as_json, fields, Clock(utc=utc), _use_color(color))
-        count = 0
+        count = damaged = 0
         for message in messages(recording, _rows(recording, filter, tail, follow)):
             write(message)
             count += 1
+            damaged += bool(message.damage)
         if count == 0 and not filter.empty:
             warn_of_unseen(recording, filter)
             return 1
-    return 0
+    return warn_of_damage(damaged)
 
 
 def _writer(

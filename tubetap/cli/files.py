@@ -132,3 +132,10 @@ def filter_argument(function: Decorated) -> Decorated:
         return parse(" ".join(words))
 
     return click.argument("filter", nargs=-1, callback=parsed)(function)
+
+
+def warn_of_damage(count: int) -> int:
+    """Say on standard error how many messages could not be read, and give the exit code for that."""
+    if count:
+        click.echo(f"tubetap: {count:,} messages are damaged and could not be read", err=True)
+    return 1 if count else 0

@@ -9,8 +9,7 @@ from recordings.edit.merging import Offset, merge
 from recordings.filters.errors import FilterError
 from recordings.filters.values import Value, duration
 from tubetap.cli.figures import duration as shown_duration
-from tubetap.cli.files import force_option, open_whole, progress
-from tubetap.cli.slice import warn_of_unreadable
+from tubetap.cli.files import force_option, open_whole, progress, warn_of_damage
 
 
 @click.command()
@@ -65,7 +64,7 @@ def command(
         click.echo(_describe(offset))
     copied = merged.copied
     click.echo(f"{copied.messages:,} messages written to {output}; {merged.repeated:,} were in several files")
-    return warn_of_unreadable(copied.unreadable)
+    return warn_of_damage(copied.unreadable)
 
 
 def _describe(offset: Offset) -> str:

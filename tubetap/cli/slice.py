@@ -15,6 +15,7 @@ from tubetap.cli.files import (
     open_whole,
     progress,
     recording_argument,
+    warn_of_damage,
 )
 
 
@@ -50,11 +51,4 @@ def command(file: Path, out: Path, filter: Filter, context: int, force: bool) ->
             copied = cut(recording, rows, out, why=filter.text or "everything", force=force, progress=shown)
     size = quantity(out.stat().st_size)
     click.echo(f"{copied.messages:,} messages with {copied.copies:,} copies written to {out} ({size})")
-    return warn_of_unreadable(copied.unreadable)
-
-
-def warn_of_unreadable(count: int) -> int:
-    """Say how many messages could not be read, and give the exit code for that."""
-    if count:
-        click.echo(f"tubetap: {count:,} messages are damaged and were left out", err=True)
-    return 1 if count else 0
+    return warn_of_damage(copied.unreadable)
