@@ -58,15 +58,14 @@ class WrittenChannel:
 class Pending:
     """What has been collected for the next chunk.
 
-    `parts` are the pieces of the message records in order and `lengths` the length of each record; `epochs`
-    has an entry for each record that is a row. `others` lists the records that are none, as (position,
-    kind, JSON). `unusual` has kind and size of rows whose channel does not tell them. `delivered` holds
-    message ids and times alternating, for each connection.
+    `parts` are the message records, heads and data in turn; `epochs` has an entry for each record that is a
+    row. `others` lists the records that are none, as (position, kind, JSON). `unusual` has kind and size of
+    rows whose channel does not tell them. `delivered` holds message ids and times alternating, for each
+    connection.
     """
 
     first: int
     parts: list[bytes] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
     others: list[tuple[int, str, bytes]] = field(default_factory=list)
     unusual: dict[int, tuple[Kind, int]] = field(default_factory=dict)
@@ -79,7 +78,7 @@ class Pending:
     size: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.lengths or self.delivered)
+        return bool(self.parts or self.delivered)
 
     def add_record(self, record: ControlRecord, channel: WrittenChannel, log_ns: int = 0) -> None:
         """Collect a control record, logged at its own time or, if that is later, at `log_ns`."""
@@ -88,10 +87,9 @@ class Pending:
         if not self:
             self.opened_ns = time_ns
         self.latest_ns = time_ns
-        self.others.append((len(self.lengths), kind_of(record), data))
+        self.others.append((len(self.parts) // 2, kind_of(record), data))
         head = MESSAGE.pack(Opcode.MESSAGE, MESSAGE_FIELDS + len(data), channel.id, 0, time_ns, time_ns)
         self.parts += (head, data)
-        self.lengths.append(MESSAGE.size + len(data))
         self.size += MESSAGE.size + len(data)
         self.records.append(record)
 
@@ -161,11 +159,10 @@ def seal(
         latest = max(pending.latest_ns, int(runs.time_ns.max()))
         for data in records:
             head = MESSAGE.pack(Opcode.MESSAGE, MESSAGE_FIELDS + len(data), deliveries.id, 0, latest, latest)
-            pending.others.append((len(pending.lengths), "deliveries", data))
+            pending.others.append((len(pending.parts) // 2, "deliveries", data))
             pending.parts += (head, data)
-            pending.lengths.append(MESSAGE.size + len(data))
 
-    parts = pending.parts  # heads and data in turn
+    parts = pending.parts
     heads = np.frombuffer(b"".join(parts[::2]), dtype=HEAD_DTYPE)
     used = [channels[number] for number in np.flatnonzero(np.bincount(heads["channel"])).tolist()]
     schemas = {channel.schema_id: channel.schema_record for channel in used}

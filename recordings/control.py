@@ -47,8 +47,7 @@ def encode_control(record: Record) -> bytes:
     try:
         return _encoder.encode(record)
     except UnicodeEncodeError:
-        values = {name: _readable(getattr(record, name)) for name in record.__struct_fields__}
-        return _encoder.encode(msgspec.structs.replace(record, **values))
+        return _encoder.encode(_readable(record))
 
 
 def decode_control(kind: str, data: bytes) -> Record:
@@ -67,4 +66,10 @@ def _readable(value: object) -> object:
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if isinstance(value, tuple):
         return tuple(map(_readable, value))
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **_fields(value))
     return value
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, object]:
+    return {name: _readable(getattr(struct, name)) for name in struct.__struct_fields__}

@@ -132,7 +132,6 @@ class RecordingWriter:
         size = len(data)
         pending.latest_ns = time_ns
         pending.parts += (MESSAGE.pack(5, 22 + size, channel.id, number & 0xFFFFFFFF, time_ns, publish), data)
-        pending.lengths.append(31 + size)
         pending.epochs.append(envelope.epoch)
         pending.size += 31 + size
         if envelope.sub_epoch:

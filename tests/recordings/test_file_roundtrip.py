@@ -14,7 +14,7 @@ from recordings import layout
 from recordings.errors import RecordingError
 from recordings.flags import Flag
 from recordings.recording import Recording
-from recordings.records import Note, Output
+from recordings.records import Connection, Note, Output, Peer, Process
 from recordings.scan import read_chunk, scan
 from recordings.walk import FoundChunk, Walk
 from recordings.writer import RecordingWriter
@@ -187,6 +187,9 @@ def test_odd_values_are_survived(tmp_path: Path) -> None:
     writer = RecordingWriter(tmp_path / "a.mcap", facts={"odd": "\x1b[2J é"})
     writer.record(Output(time_ns=T0, stream="stderr", text="bytes \udcff\udc80 here"))
     writer.record(Note(time_ns=T0, message=None, text="all"))
+    peer = Peer(version=(3, 1), mechanism="NULL", socket_type="\udc80SUB")
+    writer.record(Connection(time_ns=T0, id=1, endpoint=0, state="handshaken", peer=peer))
+    writer.record(Process(time_ns=T0, pid=1, command_line=("python", "\udcff")))
     frames = event("a", 1)
     for timestamp in (-5, 1 << 70, None):
         writer.message(T0, 0, 0, "out", frames, Envelope("event", "a", timestamp, 1))
@@ -197,6 +200,10 @@ def test_odd_values_are_survived(tmp_path: Path) -> None:
         assert recording.session.log[0].text == "stderr: bytes \\xff\\x80 here"
         assert len(recording.rows) == 4
         assert recording.session.notes[0].text == "all"
+        known = recording.session.connections[1].peer
+        assert known is not None
+        assert known.socket_type == "\\x80SUB"
+        assert recording.session.processes[1].command_line == ("python", "\\xff")
 
 
 def test_attachments(tmp_path: Path) -> None:
