@@ -69,6 +69,9 @@ def stream(
         publisher = launch(
             "publish", way.bind, *options, "--size", size, "--rate", rate, "--content", content, env=way.env
         )
+        assert publisher.stdin is not None
+        assert publisher.stdout is not None
+        publisher.stdout.readline()  # bound, with tubetap in its place: who comes before that is not relayed
         receivers = [launch("subscribe", way.connect, *options) for _ in range(subscribers)]
         processes = [publisher, *receivers]
         try:
@@ -77,8 +80,6 @@ def stream(
                 if not receiver.stdout.readline():
                     raise RuntimeError(f"{name}: a subscriber heard nothing")
             way.meter.begin()
-            assert publisher.stdin is not None
-            assert publisher.stdout is not None
             print("go", file=publisher.stdin, flush=True)
             sent = json.loads(publisher.stdout.readline())
             received = [json.loads(receiver.communicate()[0]) for receiver in receivers]

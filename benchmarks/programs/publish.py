@@ -59,6 +59,7 @@ def main() -> None:
     if options.hwm:
         socket.setsockopt(zmq.XPUB_NODROP, 1)
     socket.bind(options.address)
+    print("bound", flush=True)
     ready = tails(options.size, options.content)
     heads = [HEAD % (number * 1000) for number in range(1000)]
 
