@@ -131,7 +131,7 @@ class _ForwardListener(Listener):
 
     def missing(self, error: OSError) -> None:
         """Say, once, that nobody is there to connect to."""
-        reason = error.strerror or str(error)
+        reason = _reason(error)
         if reason != self._missing:
             self._missing = reason
             self.relay.tell_supervisor({"kind": "missing", **self._pair(), "reason": reason})
@@ -228,6 +228,14 @@ def _as_seen_from(address: Address, towards: socket.socket) -> Address:
         return address
     inet = towards.family in (socket.AF_INET, socket.AF_INET6)
     return Address(host=towards.getsockname()[0] if inet else LOOPBACK, port=address.port)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own text names the address, which is said anyway
+    return error.strerror or str(error)
 
 
 async def _dial(address: Address) -> socket.socket:
