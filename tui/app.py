@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
@@ -28,6 +28,7 @@ from tui.screens.log import LogScreen
 from tui.screens.messages import MessagesScreen
 from tui.screens.nodes import NodesScreen
 from tui.theme import THEMES
+from tui.type_ahead import TypeAhead
 from tui.viewer import Viewer
 
 TICKS_PER_SECOND = 20
@@ -45,7 +46,7 @@ SCREENS: tuple[tuple[str, type[RecordingScreen]], ...] = (
 )
 
 
-class TubetapApp(App[None]):
+class TubetapApp(TypeAhead):
     """The viewer of a recording.
 
     `live` starts following; `filter` is in force from the start; `keymap` changes keys; `saved` keeps filters
@@ -124,6 +125,7 @@ class TubetapApp(App[None]):
         if self.ticks and now - self._tick_s > LATE_FACTOR * self.tick_s:
             self.late_ticks += 1
         self._tick_s = now
+        self.release_keys()
         slow = now - self._slow_s >= SLOW_EVERY_S
         if slow:
             self._slow_s = now

@@ -103,10 +103,12 @@ KEYS: tuple[Key, ...] = (
         ("offer.take", "tab", "take_offer", "Take", "put the offer in"),
         ("filter.done", "enter", "done", "Done", "keep the filter"),
         ("filter.cancel", "escape", "cancel", "Cancel", "back to the filter from before"),
+        ("search.done", "enter", "search_it", "Search", "search"),
         ("search.cancel", "escape", "cancel_search", "Cancel", "search nothing"),
     ),
     *_area(
         "Windows",
+        ("window.take", "enter", "take_it", "Take", "take the answer"),
         ("window.close", "escape", "close", "Back", "close the window"),
         ("window.quit", "q", "close", "Close", "close the window"),
         ("window.help", "?", "close", "Close", "close the help page"),

@@ -43,7 +43,13 @@ class Text(Line):
 class Answer(SafeInput):
     """The answer's text field."""
 
-    BINDINGS = bindings("window.close")
+    BINDINGS = bindings("window.take")
+
+    def action_take_it(self) -> None:
+        """Take the answer."""
+        window = self.screen
+        assert isinstance(window, Ask)
+        window.take()
 
 
 class Ask(ModalScreen[str | None]):
@@ -53,6 +59,7 @@ class Ask(ModalScreen[str | None]):
     """
 
     DEFAULT_CSS = BOX_CSS.format(name="Ask")
+    BINDINGS = bindings("window.close")
 
     def __init__(
         self,
@@ -76,14 +83,14 @@ class Ask(ModalScreen[str | None]):
             yield Answer(self._value, select_on_focus=False)
             yield self._below
 
-    def on_input_submitted(self, event: SafeInput.Submitted) -> None:
+    def take(self) -> None:
         """Return the answer if it is good."""
-        event.stop()
-        wrong = self._check(event.value)
+        answer = self.query_one(Answer).value
+        wrong = self._check(answer)
         if wrong:
             self._below.set(wrong, "error")
         else:
-            self.dismiss(event.value)
+            self.dismiss(answer)
 
     def action_close(self) -> None:
         """Go back."""
@@ -112,6 +119,16 @@ class Listing(Lines):
         return ((("> " if index == self.cursor and self.has_cursor else "  "), "bold"), *self._lines[index])
 
 
+class Choices(Listing):
+    """The list to choose from."""
+
+    def action_enter(self) -> None:
+        """Take the line under the cursor."""
+        window = self.screen
+        assert isinstance(window, Choose)
+        window.take(self.cursor)
+
+
 class Choose(ModalScreen[int | None]):
     """Asks to choose from a list; returns the index, or None when the person goes back."""
 
@@ -127,13 +144,12 @@ class Choose(ModalScreen[int | None]):
         """A question and a list."""
         with Vertical():
             yield Text(self._question, "bold")
-            yield Listing(self._lines)
+            yield Choices(self._lines)
             yield Text("enter takes it, esc goes back", "dim")
 
-    def on_lines_opened(self, message: Lines.Opened) -> None:
+    def take(self, index: int) -> None:
         """Return the choice."""
-        message.stop()
-        self.dismiss(message.index)
+        self.dismiss(index)
 
     def action_close(self) -> None:
         """Go back."""

@@ -127,7 +127,7 @@ class EpochsScreen(RecordingScreen):
     def on_mount(self) -> None:
         """Start in the list."""
         super().on_mount()
-        self.epochs.focus()
+        self.set_focus(self.epochs)
 
     def ticked(self, changes: Changes, *, slow: bool) -> None:
         """Show what is new, unless the display is stopped."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from recordings.session import LogEntry
-from tui import text
+from tui import text as writing
 from tui.keys import bindings
 from tui.screens.base import RecordingScreen
 from tui.viewer import Changes, Viewer
@@ -45,9 +45,9 @@ class LogList(Lines):
         style = STYLES.get(entry.kind, "dim")
         return (
             ("> " if index == self.cursor else "  ", "bold"),
-            (text.clock(entry.time_ns) + "  ", "dim"),
-            (text.fit(text.safe(entry.kind, 13), 14), style),
-            (text.safe(entry.text, 2_000), style if style != "dim" else ""),
+            (writing.clock(entry.time_ns) + "  ", "dim"),
+            (writing.fit(writing.safe(entry.kind, 13), 14), style),
+            (writing.safe(entry.text, 2_000), style if style != "dim" else ""),
         )
 
     def action_end(self) -> None:
@@ -71,7 +71,7 @@ class LogScreen(RecordingScreen):
         super().__init__(viewer)
         self.log_list = LogList(viewer)
         self.log_list.follow = viewer.live
-        self.search_line = SearchLine(viewer, own=True)
+        self.search_line = SearchLine(viewer, self.search_for, own=True)
 
     def body(self) -> ComposeResult:
         """The list, and a line to search in it."""
@@ -81,7 +81,7 @@ class LogScreen(RecordingScreen):
     def on_mount(self) -> None:
         """Start in the list."""
         super().on_mount()
-        self.log_list.focus()
+        self.set_focus(self.log_list)
 
     def ticked(self, changes: Changes, *, slow: bool) -> None:
         """Show what is new, unless the display is stopped."""
@@ -98,12 +98,12 @@ class LogScreen(RecordingScreen):
         """Ask what to search."""
         self.search_line.edit()
 
-    def on_search_line_asked(self, message: SearchLine.Asked) -> None:
-        """Go to the first match."""
-        self.log_list.needle = message.text
-        self.log_list.focus()
+    def search_for(self, text: str) -> None:
+        """Go to the first match; "" ends the search."""
+        self.log_list.needle = text
+        self.set_focus(self.log_list)
         self.log_list.repaint()
-        if message.text:
+        if text:
             self.action_find(1)
         self.search_line.refreshed()
 

@@ -84,14 +84,14 @@ class MessagesScreen(MessageActions, RecordingScreen):
         self.heading = ListHeading(self.messages)
         self.side = SidePanel(viewer, id="side")
         self.detail = Detail(viewer, id="detail")
-        self.search_line = SearchLine(viewer)
+        self.search_line = SearchLine(viewer, self.search_for)
         self.resting: Timer | None = None
         self._moved_s = 0.0
         self._side_stale = False
 
     def body(self) -> ComposeResult:
         """Filter, list and panel, detail."""
-        self.filter_line = FilterLine(self.viewer, self.owner.saved)
+        self.filter_line = FilterLine(self.viewer, self.owner.saved, self.go_home)
         yield self.filter_line
         with Horizontal(id="upper"):
             with Vertical():
@@ -105,7 +105,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
     def on_mount(self) -> None:
         """Start in the list."""
         super().on_mount()
-        self.messages.focus()
+        self.set_focus(self.messages)
         self._rest()
 
     # Ticks
@@ -178,18 +178,18 @@ class MessagesScreen(MessageActions, RecordingScreen):
         if not panes:
             return
         here = panes.index(self.focused) if self.focused in panes else -1 if steps > 0 else 0
-        panes[(here + steps) % len(panes)].focus()
+        self.set_focus(panes[(here + steps) % len(panes)])
         self.messages.repaint_line(self.messages.cursor)
 
     def action_side(self) -> None:
         """Go to the side panel, showing it where there is no room by default; again: back to the list."""
         if self.side.has_focus:
             self.remove_class("-panel")
-            self.messages.focus()
+            self.set_focus(self.messages)
         else:
             self.add_class("-panel")
             self.side.refreshed()
-            self.side.focus()
+            self.set_focus(self.side)
 
     def on_lines_opened(self, message: Lines.Opened) -> None:
         """Enlarge the detail."""
@@ -200,7 +200,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
     def _enter_detail(self) -> None:
         self.detail.show_row(self.messages.current)
         self.detail.choose(self.detail.tab)
-        self.detail.view.focus()
+        self.set_focus(self.detail.view)
         self.messages.show(self.messages.cursor)
 
     def action_back(self) -> None:
@@ -209,7 +209,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
             self.remove_class("-large")
             if self.has_class("-narrow"):
                 self.remove_class("-panel")
-            self.messages.focus()
+            self.set_focus(self.messages)
         elif self.viewer.search is not None:
             self.end_search()
 
@@ -242,9 +242,9 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Show what the filter lets through."""
         self.show_again()
 
-    def on_filter_line_left(self) -> None:
+    def go_home(self) -> None:
         """Back to the list."""
-        self.messages.focus()
+        self.set_focus(self.messages)
 
     def on_side_panel_edited(self, message: SidePanel.Edited) -> None:
         """Take over what was toggled."""
@@ -275,20 +275,20 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Ask what to search."""
         self.search_line.edit()
 
-    def on_search_line_asked(self, message: SearchLine.Asked) -> None:
-        """Start a search and go to its first match."""
-        if not message.text:
+    def search_for(self, text: str) -> None:
+        """Start a search and go to its first match; "" ends it."""
+        if not text:
             self.end_search()
-            self.messages.focus()
+            self.set_focus(self.messages)
             return
         try:
-            self.viewer.start_search(message.text, self.messages.current or 0)
+            self.viewer.start_search(text, self.messages.current or 0)
         except FilterError as error:
             self.search_line.complain(error.message)
             return
         assert self.viewer.search is not None
         self._set_needle(self.viewer.search.needle)
-        self.messages.focus()
+        self.set_focus(self.messages)
         current = self.messages.current
         self._search_from = -1 if current is None else current - 1
         self.viewer.search.pending = 1

@@ -152,7 +152,7 @@ class NodesScreen(RecordingScreen):
     def on_mount(self) -> None:
         """Start in the list."""
         super().on_mount()
-        self.nodes_list.focus()
+        self.set_focus(self.nodes_list)
 
     def ticked(self, changes: Changes, *, slow: bool) -> None:
         """Show what is new, unless the display is stopped."""
@@ -175,7 +175,7 @@ class NodesScreen(RecordingScreen):
 
     def action_pane(self, steps: int) -> None:
         """Go to the other pane."""
-        (self.facts if self.nodes_list.has_focus else self.nodes_list).focus()
+        self.set_focus(self.facts if self.nodes_list.has_focus else self.nodes_list)
 
     def action_back(self) -> None:
         """Back to the messages."""

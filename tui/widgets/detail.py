@@ -131,7 +131,7 @@ class Detail(Widget):
         self._arrange()
         self._build()
         if had_focus:
-            self.view.focus()
+            self.screen.set_focus(self.view)
 
     def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
         """Show the view whose name was clicked."""

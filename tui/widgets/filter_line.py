@@ -5,7 +5,7 @@ While the text is no filter, the last good one stays in force. With an empty lin
 used last and those saved under a name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -165,7 +165,7 @@ class Fault(Line):
 
 
 class FilterLine(Widget):
-    """The line with the filter, its faults and its offers."""
+    """The line with the filter, its faults and its offers; `leave` is called when editing is over."""
 
     DEFAULT_CSS = """
     FilterLine { height: auto; }
@@ -176,12 +176,10 @@ class FilterLine(Widget):
     class Applied(Message):
         """Another filter is in force."""
 
-    class Left(Message):
-        """Editing is over."""
-
-    def __init__(self, viewer: Viewer, saved: SavedFilters) -> None:
+    def __init__(self, viewer: Viewer, saved: SavedFilters, leave: Callable[[], None]) -> None:
         super().__init__()
         self.viewer = viewer
+        self._go_back = leave
         self.saved = saved
         self.input = FilterInput(viewer.filter_text, placeholder=PLACEHOLDER, select_on_focus=False)
         self.offers = Offers()
@@ -205,7 +203,7 @@ class FilterLine(Widget):
         self._before = self.viewer.filter_text
         self.input.value = self.viewer.filter_text
         self.input.cursor_position = len(self.input.value)
-        self.input.focus()
+        self.screen.set_focus(self.input)
         self._offer_soon()
 
     def set_text(self, filter_text: str) -> None:
@@ -328,7 +326,7 @@ class FilterLine(Widget):
 
     def _leave(self) -> None:
         self._show_offers(False)
-        self.post_message(self.Left())
+        self._go_back()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """Take the offers away."""

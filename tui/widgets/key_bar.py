@@ -11,7 +11,10 @@ from tui.widgets.lines import Cell, Line
 
 AT_MOST = 7
 BY_RANK = sorted((key for key in KEYS if key.footer), key=lambda key: key.footer)
-TYPING = [BY_ID[id] for id in ("filter.done", "filter.cancel", "offer.take", "offer.next", "search.cancel")]
+TYPING = [
+    BY_ID[id]
+    for id in ("filter.done", "filter.cancel", "offer.take", "offer.next", "search.done", "search.cancel")
+]
 """The keys to name while a text is typed, when letters are text."""
 SCREENS = {BY_ID[id].label: id.partition(".")[2] for id in BY_ID if id.startswith("screen.")}
 """The screens' labels and names."""

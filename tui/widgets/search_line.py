@@ -1,10 +1,9 @@
 """The line in which a search is typed, and which then tells how many matches there are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widget import Widget
 
 from tui import text
@@ -17,12 +16,20 @@ from tui.widgets.safe_input import SafeInput
 class SearchInput(SafeInput):
     """The text to search."""
 
-    BINDINGS = bindings("search.cancel")
+    BINDINGS = bindings("search.cancel", "search.done")
+
+    @property
+    def line(self) -> "SearchLine":
+        """The line around it."""
+        return next(node for node in self.ancestors if isinstance(node, SearchLine))
 
     def action_cancel_search(self) -> None:
         """Search nothing."""
-        line = next(node for node in self.ancestors if isinstance(node, SearchLine))
-        line.cancel()
+        self.line.cancel()
+
+    def action_search_it(self) -> None:
+        """Search."""
+        self.line.done()
 
 
 class SearchState(Line):
@@ -58,6 +65,8 @@ class SearchState(Line):
 class SearchLine(Widget):
     """Search, typed and in progress; takes no room while there is none.
 
+    `ask` is called with the text that was entered, "" to end the search.
+
     `own` is for lists that search by themselves: the line is then only for typing.
     """
 
@@ -68,16 +77,10 @@ class SearchLine(Widget):
     SearchLine SafeInput { width: 40; }
     """
 
-    class Asked(Message):
-        """A text was entered ("" to end the search)."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    def __init__(self, viewer: Viewer, *, own: bool = False) -> None:
+    def __init__(self, viewer: Viewer, ask: Callable[[str], None], *, own: bool = False) -> None:
         super().__init__()
         self.viewer = viewer
+        self._ask = ask
         self._own = own
         self.label = SearchLabel()
         self.input = SearchInput("", select_on_focus=True)
@@ -95,7 +98,7 @@ class SearchLine(Widget):
         self.display = True
         self.label.display = self.input.display = True
         self.state.complaint = ""
-        self.input.focus()
+        self.screen.set_focus(self.input)
 
     def complain(self, message: str) -> None:
         """Say what is wrong with the text."""
@@ -104,12 +107,11 @@ class SearchLine(Widget):
 
     def cancel(self) -> None:
         """Leave the field."""
-        self.post_message(self.Asked(""))
+        self._ask("")
 
-    def on_input_submitted(self, event: SafeInput.Submitted) -> None:
+    def done(self) -> None:
         """Search."""
-        event.stop()
-        self.post_message(self.Asked(event.value))
+        self._ask(self.input.value)
 
     def refreshed(self) -> None:
         """Tell the state of the search."""
