@@ -3,7 +3,27 @@
 import re
 from collections.abc import Iterable
 
+from recordings.redaction.detectors import Category
+
 _LEVELS = 4
+
+WHOLE_WORD_BELOW = 5
+"""Names shorter than this are not looked for inside of longer words."""
+
+
+def learnt_pattern(learnt: Iterable[tuple[str, Category]]) -> "re.Pattern[str] | None":
+    """Compile an expression for texts to look for: short names as whole words, anything else wherever it
+    stands.
+    """
+    words: list[str] = []
+    anywhere: list[str] = []
+    for text, category in learnt:
+        is_name = category in ("user", "host", "word")
+        (words if is_name and len(text) < WHOLE_WORD_BELOW else anywhere).append(text)
+    parts = [alternatives(anywhere)] if anywhere else []
+    if words:
+        parts.append(alternatives(words, whole_words=True))
+    return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
 
 def alternatives(texts: Iterable[str], *, whole_words: bool = False) -> str:

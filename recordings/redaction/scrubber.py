@@ -14,20 +14,17 @@ import msgspec
 
 from decoders.pickles import PREFIX
 from recordings.filters.values import globs
-from recordings.jsonpaths import Step
 from recordings.redaction.blobs import from_base64, is_base64, outline
 from recordings.redaction.detectors import Category, Found, chosen
-from recordings.redaction.literals import alternatives
+from recordings.redaction.literals import learnt_pattern
 from recordings.redaction.pseudonyms import Pseudonyms
-from recordings.redaction.rules import COMMON_NAMES, Action, Rules
+from recordings.redaction.rules import COMMON_NAMES, Rules
+from recordings.redaction.targets import Target, down, into
 
 MIN_NAME = 3
 """User and host names shorter than this are replaced in paths alone: elsewhere they are likely something
 else.
 """
-
-WHOLE_WORD_BELOW = 5
-"""Names shorter than this are not looked for inside of longer words."""
 
 MIN_SECRET = 6
 """A value of a secret key at least this long is also looked for elsewhere."""
@@ -48,9 +45,6 @@ MIN_BASE64 = 16
 
 MAX_CLEAN = 50_000
 MAX_CLEAN_TEXT = 200
-
-Target = tuple[tuple[Step, ...], Action]
-"""What is left of a path on the way down, and what happens at its end."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -205,14 +199,14 @@ class Scrubber:
                 self.text(key): self._value(
                     each,
                     secret or self.is_secret_key(key),
-                    _down(targets, key) if targets else targets,
+                    down(targets, key) if targets else targets,
                     depth + 1,
                 )
                 for key, each in value.items()
             }
         if isinstance(value, list):
             return [
-                self._value(each, secret, _into(targets, index) if targets else targets, depth + 1)
+                self._value(each, secret, into(targets, index) if targets else targets, depth + 1)
                 for index, each in enumerate(value)
             ]
         if secret and value is not None and not isinstance(value, bool):
@@ -298,21 +292,6 @@ class Scrubber:
         return any(globs(glob.lower(), name) for glob in (*keys.names, *keys.more))
 
 
-def learnt_pattern(learnt: Iterable[tuple[str, Category]]) -> "re.Pattern[str] | None":
-    """Compile an expression for texts to look for: short names as whole words, anything else wherever it
-    stands.
-    """
-    words: list[str] = []
-    anywhere: list[str] = []
-    for text, category in learnt:
-        is_name = category in ("user", "host", "word")
-        (words if is_name and len(text) < WHOLE_WORD_BELOW else anywhere).append(text)
-    parts = [alternatives(anywhere)] if anywhere else []
-    if words:
-        parts.append(alternatives(words, whole_words=True))
-    return re.compile("|".join(parts), re.IGNORECASE) if parts else None
-
-
 def readable(data: bytes) -> str | None:
     """Read bytes as text; None if they are none (not UTF-8, or with control characters other than line
     breaks).
@@ -322,19 +301,3 @@ def readable(data: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if _CONTROL.search(text) else text
-
-
-def _down(targets: Sequence[Target], key: str) -> list[Target]:
-    return [(steps[1:], action) for steps, action in targets if steps and str(steps[0]) in (key, "*")]
-
-
-def _into(targets: Sequence[Target], index: int) -> list[Target]:
-    """Follow the paths into an element; a key looks into every element."""
-    found: list[Target] = []
-    for steps, action in targets:
-        step = steps[0] if steps else None
-        if step == "*" or str(step) == str(index):
-            found.append((steps[1:], action))
-        elif isinstance(step, str) and not step.isdigit():
-            found.append((steps, action))
-    return found
