@@ -265,11 +265,15 @@ def recorded(limit: int = 1000) -> Recorded:
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """Check that a replay leaves no folder with sockets and no process behind."""
-    before = set(Path("/tmp").glob("ttreplay-*"))
+    """Check that a replay in this process leaves no folder with sockets and no process behind."""
     yield
-    assert set(Path("/tmp").glob("ttreplay-*")) <= before
+    assert stages(os.getpid()) == []
     assert node_processes() == []
+
+
+def stages(pid: int) -> list[Path]:
+    """The folders with sockets that a process's replays have."""
+    return list(Path("/tmp").glob(f"ttreplay-{pid}-*"))
 
 
 def node_processes() -> list[str]:

@@ -29,7 +29,7 @@ class Stage:
     def __init__(self) -> None:
         # Socket paths are short: the system's own place for temporary files can be too deep.
         short = "/tmp" if os.path.isdir("/tmp") and os.access("/tmp", os.W_OK) else None
-        self.path = Path(tempfile.mkdtemp(prefix="ttreplay-", dir=short))
+        self.path = Path(tempfile.mkdtemp(prefix=f"ttreplay-{os.getpid()}-", dir=short))
 
     def address(self, *parts: str) -> str:
         """An ipc address below the directory; raises ReplayError if a socket can't have it."""

@@ -258,8 +258,9 @@ class Replay:
                     controls=keys,
                     published=published,
                 )
-        finally:
-            self._print(published.lines(), published.to_json())
+        finally:  # also when it is interrupted, which is how a loop ends
+            if published.sent or published.rounds:
+                self._print(published.lines(), published.to_json())
         return 0
 
     def _view(self) -> int:
