@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.results import Goal, Row, table
 
 NAMES = (
-    *("burst", "sustained", "large", "fanout", "latency", "overload"),
+    *("burst", "sustained", "large", "fanout", "latency", "tcp", "overload"),
     *("noob_tubes", "startup", "opening", "viewer", "decoders"),
 )
 

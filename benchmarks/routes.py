@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.meter import Meter
 from proxy.interpose import environment
@@ -96,6 +99,12 @@ def route(
         if name.startswith("zmq.proxy"):
             way.connect = advertised
             way.finish = _zmq_proxy(stack, name, place, way, pattern, hwm, last)
+        elif name in ("socat", "mitmdump"):
+            way.connect = advertised
+            _other_program(stack, name, way)
+        elif name == "tubetap proxy":
+            way.connect = advertised
+            way.finish = _tubetap_proxy(stack, place, way)
         elif name == "tubetap relay alone":
             _relay_alone(stack, place, way)
         elif name.startswith("tubetap"):
@@ -179,6 +188,67 @@ def _recording(
     return finish
 
 
+def _other_program(stack: contextlib.ExitStack, name: str, way: Way) -> None:
+    """Programs that relay tcp; only where they are installed."""
+    here, there = way.connect.removeprefix("tcp://"), way.bind.removeprefix("tcp://")
+    host, port = here.split(":")
+    commands = {
+        "socat": ["socat", f"TCP-LISTEN:{port},bind={host},fork,reuseaddr", f"TCP:{there}"],
+        "mitmdump": ["mitmdump", "-q", "--mode", f"reverse:tcp://{there}@{here}", "--set", "flow_detail=0"],
+    }
+    process = subprocess.Popen(commands[name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(_end_tree, process)
+    _await_listener(host, int(port))
+    way.meter.watch("forwarder", process.pid)
+
+
+def _tubetap_proxy(stack: contextlib.ExitStack, place: Path, way: Way) -> Callable[[], Outcome]:
+    """`tubetap proxy` as a person would start it."""
+    file = place / "run.mcap"
+    command = [
+        sys.executable,
+        "-m",
+        "tubetap",
+        "proxy",
+        "--link",
+        f"{way.connect}={way.bind}",
+        "-o",
+        str(file),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    stack.callback(_end_tree, process)
+    host, port = way.connect.removeprefix("tcp://").split(":")
+    _await_listener(host, int(port))
+    way.meter.watch_children("relay", "proxy.forwarding", "recorder", "proxy.recorder")
+
+    def finish() -> Outcome:
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=_PATIENCE_S)[1]
+        return Outcome(0, 0, time.perf_counter(), file, said.splitlines())
+
+    return finish
+
+
+def _await_listener(host: str, port: int) -> None:
+    """Wait until somebody listens, without connecting: that would be a connection to relay."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        for found in psutil.net_connections("tcp"):
+            if found.status == psutil.CONN_LISTEN and found.laddr[1] == port:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"nobody listens on {host}:{port}")
+
+
+def _end_tree(process: subprocess.Popen[Any]) -> None:
+    """End a program that has children of its own."""
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+    _end(process)
+
+
 def _line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
@@ -187,6 +257,6 @@ def _line(process: subprocess.Popen[str]) -> str:
 def _end(process: subprocess.Popen[Any]) -> None:
     process.kill()
     process.wait()
-    for stream in (process.stdin, process.stdout):
+    for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
