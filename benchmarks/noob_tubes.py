@@ -47,7 +47,7 @@ def _once(figure: str, arguments: list[str], *, tap: bool) -> Values:
         command = [sys.executable, str(PROGRAMS / "noob_tube.py"), *arguments]
         if tap:
             command = [sys.executable, "-m", "tubetap", "run", "-o", str(file), "--", *command]
-        env = {**os.environ, "NOOB_TMP_DIR": str(place / "noob"), "NOOB_LOGS__DIR": "false"}
+        env = {**os.environ, "NOOB_TMP_DIR": str(place / "noob"), "NOOB_LOGS__DIR": str(place / "logs")}
         done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
         told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         figures = {"init, s": told["init_s"]} if figure == "init_s" else {"epochs/s": told["rate"]}

@@ -48,6 +48,11 @@ def has_or(text: str) -> bool:
     return any("|" in _outside(term) for term in split(text))
 
 
+def _grouped(text: str) -> str:
+    """Put parentheses around; a bare regular expression at the end would take the last one for its own."""
+    return f"({text} )" if "~" in split(text)[-1] else f"({text})"
+
+
 def _outside(term: str) -> str:
     """Give what of a term stands outside quotes and parentheses."""
     without = re.sub(QUOTED, "", term)
@@ -59,7 +64,7 @@ def _outside(term: str) -> str:
 def add(text: str, term: str) -> str:
     """Narrow a filter by one more term, unless it has it already."""
     if has_or(text):
-        return f"({text}) {term}"
+        return f"{_grouped(text)} {term}"
     terms = split(text)
     return text if term in terms else join([*terms, term])
 
@@ -106,7 +111,7 @@ def with_values(text: str, key: str, names: Sequence[str], *, negated: bool = Fa
     prefix = f"!{key}:" if negated else f"{key}:"
     new = [prefix + ",".join(quote(name) for name in names)] if names else []
     if has_or(text):
-        return join([f"({text})", *new]) if new else text
+        return join([_grouped(text), *new]) if new else text
     terms = split(text)
     places = [i for i, term in enumerate(terms) if _values(term, key, negated=negated) is not None]
     if not places:
