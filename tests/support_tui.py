@@ -2,11 +2,14 @@
 text.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual import events
+from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -16,7 +19,7 @@ from tui.keys import Keymap
 from tui.saved import SavedFilters
 
 TIMEOUT_S = 10.0
-STEP_S = 0.02
+STEP_S = 0.01
 
 
 class Viewed:
@@ -36,10 +39,25 @@ class Viewed:
         """The list of messages."""
         return self.app.messages_screen.messages
 
+    def post(self, *keys: str) -> None:
+        """Let keys come in, all at once."""
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 else key
+            self.app.post_message(events.Key(name, key_to_character(name)))
+
     async def press(self, *keys: str) -> None:
-        """Press keys, and wait until nothing is left to do."""
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """Press keys, and wait until each has been acted on."""
+        self.post(*keys)
+        await asyncio.sleep(0)
+        await self.until(lambda: self.app.keys_done, "an answer to the keys")
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the queues of the app and its screen are worked off."""
+        for node in (self.app.screen, self.app):
+            done = asyncio.Event()
+            if node.call_later(done.set):
+                await asyncio.wait_for(done.wait(), TIMEOUT_S)
 
     async def type(self, text: str) -> None:
         """Type a text into the field that has the focus."""
@@ -47,19 +65,19 @@ class Viewed:
         assert isinstance(field, Input), f"nothing to type into\n{self.text()}"
         field.delete_selection()
         field.insert_text_at_cursor(text)
-        await self.pilot.pause()
+        await self.settle()
 
     async def go(self, line: int) -> None:
         """Put the cursor on a line of the list."""
         self.messages.show(line)
-        await self.pilot.pause()
+        await self.settle()
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Wait until a condition holds."""
         waited = 0.0
         while not condition():
             assert waited < TIMEOUT_S, f"never came: {what}\n{self.text()}"
-            await self.pilot.pause(STEP_S)
+            await asyncio.sleep(STEP_S)
             waited += STEP_S
 
     async def sees(self, *texts: str) -> None:
@@ -87,5 +105,5 @@ async def viewing(
         async with app.run_test(size=size, notifications=True) as pilot:
             viewed = Viewed(app, pilot)
             await viewed.until(lambda: app.current_screen is not None and app.current_screen.focused)
-            await pilot.pause()
+            await viewed.settle()
             yield viewed

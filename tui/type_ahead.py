@@ -28,6 +28,11 @@ class TypeAhead(App[None]):
         self._waiting_keys: deque[events.Key] = deque()
         self._key_since_s: float | None = None
 
+    @property
+    def keys_done(self) -> bool:
+        """Tell whether all keys that came in have been acted on."""
+        return self._key_since_s is None and not self._waiting_keys
+
     async def on_event(self, event: events.Event) -> None:
         """Hold a key back while another one is on its way."""
         if not isinstance(event, events.Key) or event.is_forwarded:

@@ -3,13 +3,14 @@
 Set UPDATE_SNAPSHOTS=1 to write the files anew after a change that is meant.
 """
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.support_recordings import small_recording
-from tests.support_tui import viewing
+from tests.support_tui import Viewed, viewing
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = {"120x36": (120, 36), "80x24": (80, 24)}
@@ -43,7 +44,7 @@ async def test_screens(recording: Path, size: str, theme: str):
             await viewed.go(8)
             await viewed.press(*keys)
             await viewed.sees(*texts)
-            compare(FOLDER / f"{name}-{size}.txt", viewed.text())
+            await compare(viewed, FOLDER / f"{name}-{size}.txt")
 
 
 @pytest.mark.parametrize(("theme", "name"), [("tubetap-dark", "picture"), ("ansi-dark", "picture-ascii")])
@@ -52,13 +53,19 @@ async def test_a_frame(recording: Path, theme: str, name: str):
         await viewed.until(lambda: len(viewed.viewer.shown) == 1, "the frame")
         await viewed.press("enter")
         await viewed.sees("ndarray (48, 64) uint8")
-        compare(FOLDER / f"{name}-120x36.txt", viewed.text())
+        await compare(viewed, FOLDER / f"{name}-120x36.txt")
 
 
-def compare(path: Path, text: str) -> None:
-    """Compare a screen with its file, or write the file when that is asked for."""
+async def compare(viewed: Viewed, path: Path) -> None:
+    """Compare a screen with its file, once it stands still, or write the file when that is asked for."""
     if os.environ.get("UPDATE_SNAPSHOTS"):
+        await viewed.pilot.pause(0.5)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(viewed.text() + "\n", encoding="utf-8")
     assert path.exists(), f"there is no {path.name}; make it with UPDATE_SNAPSHOTS=1 and look at it"
-    assert text + "\n" == path.read_text(encoding="utf-8"), f"{path.name} differs"
+    expected = path.read_text(encoding="utf-8").rstrip("\n")
+    for _ in range(200):
+        if viewed.text() == expected:
+            return
+        await asyncio.sleep(0.01)
+    assert viewed.text() == expected, f"{path.name} differs"
