@@ -6,8 +6,6 @@ On the two links of a noob command node it also looks at the messages that say w
 """
 
 import asyncio
-import contextlib
-import errno
 import json
 import os
 import select
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self, get_args
 
 from proxy.addresses import LOOPBACK, Address, Bound, bind, parse
+from proxy.dialling import dial, reason_of, send_at_once
 from proxy.endpoint import Journal
 from proxy.errors import ProxyError
 from proxy.frames import Kind
@@ -33,7 +32,6 @@ MOST_OUTBOXES = 4096
 """How many nodes get a relay of their own; a stream of made-up addresses must not use up all sockets."""
 
 _RETRY_S = 0.1  # what ZeroMQ itself waits before it connects again
-_DIAL_S = 10.0
 _HUNG_UP = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
@@ -69,7 +67,7 @@ class _ForwardLink(Link):
 
     def connect(self) -> None:
         """Begin to connect."""
-        _send_at_once(self.client)
+        send_at_once(self.client)
         self._dialling = self.relay.loop.create_task(self._dial())
 
     def give_up(self) -> None:
@@ -80,7 +78,7 @@ class _ForwardLink(Link):
     async def _dial(self) -> None:
         while True:
             try:
-                server = await _dial(self._listener.forward.connect)
+                server = await dial(self._listener.forward.connect)
             except OSError as error:
                 self._listener.missing(error)
             else:
@@ -131,7 +129,7 @@ class _ForwardListener(Listener):
 
     def missing(self, error: OSError) -> None:
         """Say, once, that nobody is there to connect to."""
-        reason = _reason(error)
+        reason = reason_of(error)
         if reason != self._missing:
             self._missing = reason
             self.relay.tell_supervisor({"kind": "missing", **self._pair(), "reason": reason})
@@ -228,53 +226,6 @@ def _as_seen_from(address: Address, towards: socket.socket) -> Address:
         return address
     inet = towards.family in (socket.AF_INET, socket.AF_INET6)
     return Address(host=towards.getsockname()[0] if inet else LOOPBACK, port=address.port)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)  # asyncio's own text names the address, which is said anyway
-    return error.strerror or str(error)
-
-
-async def _dial(address: Address) -> socket.socket:
-    """Connect to an address; raises OSError, at once or after a while, if nobody accepts."""
-    if address.path:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            sock.connect(address.sun_path)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-    loop = asyncio.get_running_loop()
-    refused = OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-    found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, where in found:
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            async with asyncio.timeout(_DIAL_S):
-                await loop.sock_connect(sock, where)
-        except OSError as error:  # TimeoutError is one too
-            sock.close()
-            refused = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            _send_at_once(sock)
-            return sock
-    raise refused
-
-
-def _send_at_once(sock: socket.socket) -> None:
-    # As libzmq does: small messages are not held back for more to come.
-    if sock.family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _has_hung_up(sock: socket.socket) -> bool:

@@ -154,15 +154,19 @@ class Relay:
         await self._finish.wait()
         if server is not None:
             server.close()
-        await self._wind_up()
+        await self.wind_up()
 
     def open(self, link: Link) -> None:
         """Take in an accepted connection."""
         self.links[link.id] = link
         self.tee.say(Kind.OPENED, link.id, time.time_ns(), link.opened())
         if link.peer is not None:
-            self._processes.add(link.peer)
+            self.watch(link.peer)
         link.connect()
+
+    def watch(self, pid: int) -> None:
+        """Take note when a process ends."""
+        self._processes.add(pid)
 
     def next_id(self, what: str) -> int:
         """Return a fresh number for an "endpoint" or a "connection"."""
@@ -207,7 +211,7 @@ class Relay:
             if isinstance(other, _InterposedListener) and other.endpoint.path == endpoint.path:
                 other.retire(clean=False)
         self.listeners[endpoint.id] = listener
-        self._processes.add(endpoint.pid)
+        self.watch(endpoint.pid)
         self.journal.relayed(endpoint)
         self.tell_endpoint(_facts(endpoint, report))
         writer.write(b'{"listening": true}\n')
@@ -250,10 +254,13 @@ class Relay:
         if not self._first_recorder:
             for facts in self._endpoints.values():
                 catch_up += fact_frame(Kind.ENDPOINT, 0, now, facts)
-            for link in self.links.values():
-                catch_up += link.catch_up(now)
+            catch_up += self.catch_up(now)
         self._first_recorder = False
         self.tee.attach(sock, now, catch_up)
+
+    def catch_up(self, now_ns: int) -> list[bytes]:
+        """The frames that tell a new recorder of the connections there are."""
+        return [frame for link in self.links.values() for frame in link.catch_up(now_ns)]
 
     def tell_supervisor(self, fact: dict[str, Any]) -> None:
         """Tell whoever started the relay, as one JSON object a line."""
@@ -275,7 +282,8 @@ class Relay:
         if self._orphaned and not self.links and not waits:
             self._finish.set()
 
-    async def _wind_up(self) -> None:
+    async def wind_up(self) -> None:
+        """End everything that is going on, the recording last."""
         # What is on its way between processes that just ended still goes through.
         deadline = self.loop.time() + _DRAIN_S
         while self.links and self.loop.time() < deadline:
