@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+import recordings
+
 EPOCHS_WITHOUT_TERMINAL = 60
+SAMPLE = Path(recordings.__file__).parent / "samples" / "camera.mcap"
 
 
 @click.command()
@@ -18,7 +21,8 @@ EPOCHS_WITHOUT_TERMINAL = 60
     default=None,
     help="Watch live, or run for some epochs and print a summary. Default: watch when there is a terminal.",
 )
-def command(epochs: int | None, output: Path | None, force: bool, tui: bool | None) -> int:
+@click.option("--recorded", is_flag=True, help="Show a recording of the tube instead; needs no noob.")
+def command(epochs: int | None, output: Path | None, force: bool, tui: bool | None, recorded: bool) -> int:
     """Run a real noob tube under tubetap.
 
     An imitation camera with seven nodes, each a process of its own, that free-run. With a terminal its
@@ -30,13 +34,17 @@ def command(epochs: int | None, output: Path | None, force: bool, tui: bool | No
       tubetap demo
       tubetap demo --no-tui --epochs 200 -o demo.mcap
     """
-    if importlib.util.find_spec("noob") is None or importlib.util.find_spec("zmq") is None:
-        raise click.ClickException("the demo needs noob: pip install 'tubetap[noob]'")
+    if tui is None:
+        tui = sys.stdout.isatty() and sys.stdin.isatty()
+    if recorded:
+        return show_sample(tui=tui)
+    if importlib.util.find_spec("noob") is None:
+        raise click.ClickException(
+            "the demo needs noob: pip install 'tubetap[noob]'; or see a recording: tubetap demo --recorded"
+        )
     from proxy.run import run
     from tubetap.cli.overview import print_overview
 
-    if tui is None:
-        tui = sys.stdout.isatty() and sys.stdin.isatty()
     if not tui:
         epochs = epochs or EPOCHS_WITHOUT_TERMINAL
     program = [sys.executable, "-m", "tubetap.demo"]
@@ -46,3 +54,18 @@ def command(epochs: int | None, output: Path | None, force: bool, tui: bool | No
     for path in result.recordings:
         print_overview(path)
     return 0 if tui else result.exit_code
+
+
+def show_sample(*, tui: bool) -> int:
+    """Show the recording of this tube that comes with tubetap."""
+    from recordings.recording import Recording
+    from tubetap.cli.overview import print_overview
+
+    if not tui:
+        print_overview(SAMPLE)
+        return 0
+    from tui.app import show
+
+    with Recording.open(SAMPLE, follow=True) as recording:
+        show(recording)
+    return 0
