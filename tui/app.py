@@ -230,13 +230,18 @@ class TubetapApp(TypeAhead):
         self.push_screen(Ask("Open a recording", value=folder + os.sep, check=check), show)
 
     def _open(self, path: Path) -> None:
-        old, screens = self.viewer, list(self._shown.values())
+        old = self.viewer.recording
         recording = Recording.open(path, follow=True)
-        self.viewer = Viewer(recording, live=recording.state == "growing")
+        self.show_viewer(Viewer(recording, live=recording.state == "growing"))
+        old.close()
+
+    def show_viewer(self, viewer: Viewer) -> None:
+        """Look at something else: new screens over another viewer; the old viewer is closed."""
+        old, screens = self.viewer, list(self._shown.values())
+        self.viewer = viewer
         self._make_screens()
         self.switch_screen(self._shown["messages"])
         old.close()
-        old.recording.close()
         for screen in screens:
             self.uninstall_screen(screen)
             if screen.is_running:
@@ -259,21 +264,25 @@ class TubetapApp(TypeAhead):
 
         return run
 
+    def run(self, *arguments: Any, **options: Any) -> None:
+        """Run in this terminal until the person quits; arguments are those of Textual's `run`.
+
+        The collector is told to leave alone what start-up has made, and to come less often: its pauses are
+        what one sees when thousands of messages a second come in.
+        """
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        super().run(*arguments, **options)
+
     async def on_unmount(self) -> None:
         """End the background work."""
         self.viewer.close()
 
 
 def show(recording: Recording, *, mouse: bool = True, **options: Any) -> None:
-    """Run the app in this terminal until the person quits; `options` are those of `TubetapApp`.
-
-    The collector is told to leave alone what start-up has made, and to come less often: its pauses are what
-    one sees when thousands of messages a second come in.
-    """
+    """Run the app in this terminal until the person quits; `options` are those of `TubetapApp`."""
     app = TubetapApp(recording, **options)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
     app.run(mouse=mouse)
     if app.return_code:
         sys.exit(app.return_code)

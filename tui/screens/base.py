@@ -53,10 +53,14 @@ class RecordingScreen(Screen[Any]):
     def on_mount(self) -> None:
         """Show what there is."""
         self.watch(self, "focused", lambda: self.key_bar.repaint(), init=False)
-        self.ticked(Changes(True, True), slow=True)
+        self.show_anew()
 
     def on_screen_resume(self) -> None:
         """Catch up with what has happened while another screen was shown."""
+        self.show_anew()
+
+    def show_anew(self) -> None:
+        """Show all there is to see now, even while the display is stopped."""
         self.ticked(Changes(True, True), slow=True)
 
     def ticked(self, changes: Changes, *, slow: bool) -> None:

@@ -136,6 +136,11 @@ class EpochsScreen(RecordingScreen):
             self.heading.repaint()
             self.epochs.repaint()
 
+    def show_anew(self) -> None:
+        """Show the list as it is now."""
+        super().show_anew()
+        self.epochs.repaint()
+
     def on_lines_opened(self, message: Lines.Opened) -> None:
         """Show the epoch's messages."""
         number = int(self.viewer.session.epochs.number[message.index])

@@ -114,6 +114,11 @@ class LogScreen(RecordingScreen):
         elif not self.log_list.find(direction):
             self.notify("no such text in the log", markup=False)
 
+    def show_anew(self) -> None:
+        """Show the list as it is now."""
+        super().show_anew()
+        self.log_list.repaint()
+
     def on_lines_opened(self, message: Lines.Opened) -> None:
         """Show the message that the entry is about."""
         row = self.viewer.session.log[message.index].row

@@ -158,8 +158,17 @@ class NodesScreen(RecordingScreen):
         """Show what is new, unless the display is stopped."""
         super().ticked(changes, slow=slow)
         if slow and not self.viewer.paused:
-            self.nodes_list.repaint()
-            self.facts.show_node(self.nodes_list.current)
+            self.show_nodes()
+
+    def show_anew(self) -> None:
+        """Show the nodes as they are now."""
+        super().show_anew()
+        self.show_nodes()
+
+    def show_nodes(self) -> None:
+        """Show the list, and the facts of the node under the cursor."""
+        self.nodes_list.repaint()
+        self.facts.show_node(self.nodes_list.current)
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
         """Show the facts of the node under the cursor."""

@@ -25,6 +25,8 @@ class StatusLine(Line):
     def cells(self, index: int) -> Sequence[Cell]:
         """Write the parts that fit."""
         parts = self.parts()
+        if _width(parts) > self.text_width:
+            parts = self.parts(short=True)
         while len(parts) > 1 and _width(parts) > self.text_width:
             parts.remove(max(parts, key=lambda part: part[0]))
         cells: list[Cell] = [(" ", "")]
@@ -32,7 +34,7 @@ class StatusLine(Line):
             cells += [*part, ("   ", "")]
         return cells
 
-    def parts(self) -> list[tuple[int, list[Cell]]]:
+    def parts(self, *, short: bool = False) -> list[tuple[int, list[Cell]]]:
         """Say all there is to say; the number in front is higher for what can be left out earlier."""
         viewer = self.viewer
         parts: list[tuple[int, list[Cell]]] = [(0, self._state())]
@@ -43,8 +45,8 @@ class StatusLine(Line):
         parts.append((5, [(self._runner(), "")]))
         parts.append((4, [(self._node_states(), "")]))
         parts.append((3, [(self._traffic(), "")]))
-        name = text.safe(viewer.recording.path.name, 30)
-        parts.append((6, [("rec ", "dim"), (f"{name} {text.size(viewer.recording.size)}", "")]))
+        name = "" if short else text.safe(viewer.recording.path.name, 40) + " "
+        parts.append((6, [("rec ", "dim"), (name + text.size(viewer.recording.size), "")]))
         parts.append((2, self._losses()))
         if lag := self._lag():
             parts.append((2, [(lag, "warning")]))
