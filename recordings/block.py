@@ -15,7 +15,6 @@ from typing import Annotated, Final
 import msgspec
 import numpy as np
 import zstandard
-from numpy.typing import NDArray
 
 from recordings.columns import Column, Integers, pack, unpack
 from recordings.compression import decompress
@@ -41,19 +40,6 @@ MAX_RUN: Final = 1 << 16
 BYTES_PER_ROW: Final = 16
 """A row takes at least this much of the file, in its message index: what bounds the rows that are
 believed."""
-
-
-class ChunkPlace(msgspec.Struct, frozen=True, array_like=True):
-    """What the summary must know of the chunk behind a block; offsets count from the start of the chunk."""
-
-    start_time: int
-    end_time: int
-    length: int
-    compression: str
-    compressed_size: int
-    uncompressed_size: int
-    index_offsets: dict[int, int]
-    index_length: int
 
 
 @dataclass(slots=True)
@@ -109,7 +95,6 @@ class Block:
     records: list[tuple[str, bytes]] = field(default_factory=list)
     payloads: list[tuple[int, bytes]] = field(default_factory=list)
     chunks: list[tuple[int, int]] = field(default_factory=list)
-    place: ChunkPlace | None = None
     home: int = 0
 
     def __len__(self) -> int:
@@ -131,7 +116,6 @@ class _Body(msgspec.Struct, array_like=True):
     records: Annotated[list[tuple[int, bytes]], _Many]
     payloads: Annotated[list[tuple[int, bytes]], _Many]
     chunks: Annotated[list[tuple[_Number, _Number]], _Many]
-    place: ChunkPlace | None
     home: int
 
 
@@ -166,7 +150,6 @@ def encode_content(block: Block, follows: int = 0) -> bytes:
         records=[(_KIND_NUMBER[kind], data) for kind, data in block.records],
         payloads=block.payloads,
         chunks=block.chunks,
-        place=block.place,
         home=block.home,
     )
     packed = _compressor.compress(_encoder.encode(body))
@@ -215,17 +198,17 @@ def _from_body(body: _Body, rows: int) -> Block:
     id_, time_ns, kind, size, epoch, flags, offset = (unpack(column, rows) for column in body.columns)
     runs = Runs(*(unpack(column, body.runs) for column in body.run_columns))
     if rows:
-        _check_range(kind, 0, len(body.kinds))
-        _check_range(size, 0, 1 << 32)
-        _check_range(flags, 0, 1 << 8)
-        _check_range(offset, 0, 1 << 32)
-        _check_range(id_, 0, 1 << 62)
-        _check_range(time_ns, 0, 1 << 63)
+        _check_below(kind, len(body.kinds))
+        _check_below(size, 1 << 32)
+        _check_below(flags, 1 << 8)
+        _check_below(offset, 1 << 32)
+        _check_below(id_, 1 << 62)
+        _check_below(time_ns, 1 << 63)
     if body.runs:
-        _check_range(runs.connection, 0, 1 << 32)
-        _check_range(runs.message, 0, 1 << 62)
-        _check_range(runs.count, 1, MAX_RUN + 1)
-        _check_range(runs.time_ns, 0, 1 << 63)
+        _check_below(runs.connection, 1 << 32)
+        _check_below(runs.message, 1 << 62)
+        _check_below(runs.count - 1, MAX_RUN)
+        _check_below(runs.time_ns, 1 << 63)
     for entry in body.kinds:
         if not (0 <= entry.endpoint < 1 << 16 and -1 <= entry.connection < 1 << 32):
             raise Damage("a block names an endpoint or connection out of range")
@@ -253,13 +236,13 @@ def _from_body(body: _Body, rows: int) -> Block:
         records,
         body.payloads,
         body.chunks,
-        body.place,
         body.home,
     )
 
 
-def _check_range(values: NDArray[np.int64], least: int, end: int) -> None:
-    if int(values.min()) < least or int(values.max()) >= end:
+def _check_below(values: Integers, end: int) -> None:
+    """Damage unless all values are at least 0 and less than `end`; negative ones are large when unsigned."""
+    if int(np.maximum.reduce(values.view(np.uint64))) >= end:
         raise Damage("a block has a value out of range")
 
 

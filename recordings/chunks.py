@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from recordings.block import MAX_RUN, Block, ChunkPlace, Runs, encode_record, no_runs
+from recordings.block import MAX_RUN, Block, Runs, encode_record, no_runs
 from recordings.columns import Integers, groups
 from recordings.compression import Compression, compress
 from recordings.container import CHUNK, MAX_TIME, MESSAGE, MESSAGE_FIELDS, RECORD, Opcode
@@ -95,19 +95,44 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedChunk:
-    """A chunk ready to be written.
+class ChunkPlace:
+    """What the summary must know of a chunk; `index_offsets`, by channel, count from the chunk's start."""
 
-    `counts` are records by channel, `errors` rows that are `error` messages, `records` control records.
+    start_time: int
+    end_time: int
+    length: int
+    compression: str
+    compressed_size: int
+    uncompressed_size: int
+    index_offsets: dict[int, int]
+    index_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedChunk:
+    """A chunk ready to be written: `parts` are the records of block, chunk and message indexes.
+
+    `counts` are records by channel, `records` the control records. `block` is None where it must not take up
+    memory; the first of `parts` tells the same.
     """
 
     parts: tuple[bytes, ...]
+    place: ChunkPlace
     rows: int
     errors: int
-    start_time: int
-    end_time: int
     counts: dict[int, int]
+    block: Block | None
     records: tuple[ControlRecord, ...] = ()
+
+    @property
+    def start_time(self) -> int:
+        """Time of the earliest record."""
+        return self.place.start_time
+
+    @property
+    def end_time(self) -> int:
+        """Time of the latest record."""
+        return self.place.end_time
 
     @property
     def size(self) -> int:
@@ -203,16 +228,15 @@ def seal_data(
     chunk_length = len(head) + len(packed)
     index, index_offsets, counts = _message_index(channel, times, offsets, chunk_length)
     block.chunks = [(0, len(block))]
-    block.place = ChunkPlace(
-        start, end, chunk_length, compression, len(packed), len(data), index_offsets, len(index)
-    )
     return SealedChunk(
         parts=(encode_record(block, chunk_length + len(index)), head, packed, index),
+        place=ChunkPlace(
+            start, end, chunk_length, compression, len(packed), len(data), index_offsets, len(index)
+        ),
         rows=len(block),
         errors=int(np.count_nonzero(block.flags & Flag.ERROR)),
-        start_time=start,
-        end_time=end,
         counts=counts,
+        block=block,
     )
 
 

@@ -52,24 +52,23 @@ def pack(values: NDArray[np.generic], *, steps: bool = False) -> Column:
 
 def unpack(column: Column, count: int) -> Integers:
     """The `count` values of a packed column; Damage if it does not hold exactly that many."""
-    data = memoryview(column.data)
-    first = 0
-    if column.steps:
-        first = int.from_bytes(data[:8], "little", signed=True)
-        data = data[8:]
-    if column.width not in _WIDTHS or len(data) != column.width * count:
+    data, base = column.data, column.base
+    start = 8 if column.steps else 0
+    if column.width not in _WIDTHS or len(data) != start + column.width * count:
         raise Damage("a column of the row index has the wrong length")
-    if not -(1 << 63) <= column.base < 1 << 63:
+    if not -(1 << 63) <= base < 1 << 63:
         raise Damage("a column of the row index begins out of range")
     dtype = _WIDTHS[column.width]
-    if dtype is None:
-        values = np.full(count, column.base, dtype=np.int64)
+    if dtype is None or not count:
+        values = np.empty(count, dtype=np.int64)
+        values.fill(base)
     else:
-        values = np.frombuffer(data, dtype=dtype).astype(np.uint64).view(np.int64)
-        values += np.int64(column.base)
+        values = np.frombuffer(data, dtype=dtype, offset=start).astype(np.int64)
+        if base:
+            values += base
     if column.steps and count:
-        values[0] = first
-        np.cumsum(values, out=values)
+        values[0] = int.from_bytes(data[:8], "little", signed=True)
+        np.add.accumulate(values, out=values)
     return values
 
 

@@ -8,8 +8,8 @@ from recordings.block import Runs
 from recordings.columns import Integers
 
 Place = tuple[str, int, int]
-"""How to get the block again: "block" with offset and length of its content, or "chunk" with the chunk's
-offset."""
+"""How to get a block again: "part" with offset and length of a part of the row index, or "span" with the
+offsets between which the chunks are that it was made of."""
 
 _NONE: Final = np.empty(0, dtype=np.int64)
 

@@ -1,14 +1,13 @@
-"""The end of a cleanly closed file: the row index and MCAP's summary section.
-
-Both are made by going through the file once more from block to block, so that a writer need not keep
-anything that grows while it records.
+"""What makes a recording complete: the row index, of which parts are made while it is written, and MCAP's
+summary section at its end. Little is kept in memory for that, however long the recording becomes.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import zstandard
 from mcap.records import (
     AttachmentIndex,
     DataEnd,
@@ -20,20 +19,20 @@ from mcap.records import (
     Statistics as StatisticsRecord,
 )
 
-from recordings.block import Block, ChunkPlace, merge
-from recordings.chunks import SealedChunk
+from recordings.block import Block, merge
+from recordings.chunks import ChunkPlace, SealedChunk
 from recordings.container import RECORD, Opcode, encode
 from recordings.layout import MAGIC
-from recordings.walk import walk_blocks
 
 PART_ROWS: Final = 1 << 16
-"""A part of the row index is closed at this many rows,"""
+"""A part of the row index is made when it has this many rows,"""
 PART_BYTES: Final = 8 << 20
-"""or at this many bytes of control records and payloads,"""
-PART_COPIES: Final = 1 << 20
-"""or at this many runs of deliveries,"""
-PART_BLOCKS: Final = 1 << 13
-"""or at this many chunks."""
+"""or this many bytes of control records and payloads,"""
+PART_RUNS: Final = 1 << 19
+"""or this many runs of deliveries,"""
+PART_BLOCKS: Final = 1 << 10
+"""or this many chunks."""
+_BATCH: Final = 1 << 10
 
 
 @dataclass(slots=True)
@@ -56,64 +55,89 @@ class Statistics:
             self.counts[channel] = self.counts.get(channel, 0) + count
 
 
-def row_index(
-    file: int, start: int, end: int, on_chunk: Callable[[int, ChunkPlace], None]
-) -> Iterator[Block]:
-    """The parts of the row index, over the blocks between two offsets of a file that we wrote.
+class RowIndex:
+    """Collects the blocks of written chunks for the next part of the row index."""
 
-    Tells `on_chunk` where each chunk is on the way.
-    """
-    blocks: list[Block] = []
-    rows = size = copies = 0
-    for offset, block in walk_blocks(file, start, end):
-        assert block.place is not None
-        on_chunk(offset, block.place)
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._rows = self._bytes = self._runs = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to write a part."""
+        return (
+            self._rows >= PART_ROWS
+            or self._bytes >= PART_BYTES
+            or self._runs >= PART_RUNS
+            or len(self._blocks) >= PART_BLOCKS
+        )
+
+    def add(self, block: Block, offset: int) -> None:
+        """The block of a chunk whose record is at an offset of the file."""
         block.chunks = [(offset, len(block))]
-        blocks.append(block)
-        rows += len(block)
-        size += sum(len(data) for _, data in block.records) + sum(len(data) for _, data in block.payloads)
-        copies += len(block.runs)
-        full = rows >= PART_ROWS or size >= PART_BYTES or copies >= PART_COPIES
-        if full or len(blocks) >= PART_BLOCKS:
-            yield merge(blocks)
-            blocks, rows, size, copies = [], 0, 0, 0
-    if blocks:
-        yield merge(blocks)
+        self._blocks.append(block)
+        self._rows += len(block)
+        self._runs += len(block.runs)
+        self._bytes += sum(len(data) for _, data in block.records) + sum(
+            len(data) for _, data in block.payloads
+        )
+
+    def part(self) -> Block | None:
+        """All that was collected as one block; None if there is nothing. `clear` when it has been written."""
+        return merge(self._blocks) if self._blocks else None
+
+    def clear(self) -> None:
+        """Begin the next part."""
+        self._blocks = []
+        self._rows = self._bytes = self._runs = 0
 
 
 class Summary:
-    """Collects what the summary section says and encodes it."""
+    """Collects what the summary section says, and encodes it."""
 
-    def __init__(self, vocabulary: tuple[bytes, int, bytes, int], statistics: Statistics) -> None:
-        self._schemas, self._schema_count, self._channels, self._channel_count = vocabulary
-        self._statistics = statistics
+    def __init__(self) -> None:
+        self.statistics = Statistics()
         self._chunks: list[bytes] = []
+        self._batches: list[bytes] = []
 
-    def add_chunk(self, offset: int, place: ChunkPlace) -> None:
-        """The chunk at an offset of the file."""
-        self._chunks.append(_chunk_index(offset, place))
+    def add_chunk(self, sealed: SealedChunk, offset: int) -> None:
+        """A chunk whose record is at an offset of the file."""
+        self.statistics.add(sealed)
+        self._chunks.append(_chunk_index(offset, sealed.place))
+        if len(self._chunks) >= _BATCH:
+            self._batches.append(zstandard.compress(b"".join(self._chunks), 1))
+            self._chunks = []
 
     def encode(
-        self, offset: int, attachments: Sequence[AttachmentIndex], metadata: Sequence[MetadataIndex]
+        self,
+        offset: int,
+        definitions: tuple[bytes, int, bytes, int],
+        attachments: Sequence[AttachmentIndex],
+        metadata: Sequence[MetadataIndex],
     ) -> bytes:
-        """Everything from the end of the data section, which is at `offset`, to the end of the file."""
-        counted = self._statistics
+        """Everything from the end of the data section, which is at `offset`, to the end of the file.
+
+        `definitions` are all schema records and their number, all channel records and their number.
+        """
+        schemas, schema_count, channels, channel_count = definitions
+        chunks = [*(zstandard.decompress(batch) for batch in self._batches), *self._chunks]
+        counted = self.statistics
         statistics = StatisticsRecord(
             attachment_count=len(attachments),
-            channel_count=self._channel_count,
+            channel_count=channel_count,
             channel_message_counts={channel: count for channel, count in counted.counts.items() if count},
             chunk_count=counted.chunks,
             message_count=sum(counted.counts.values()),
             message_start_time=counted.start_time,
             message_end_time=counted.end_time,
             metadata_count=len(metadata),
-            schema_count=self._schema_count,
+            schema_count=schema_count,
         )
         groups = [
-            (Opcode.SCHEMA, self._schemas),
-            (Opcode.CHANNEL, self._channels),
+            (Opcode.SCHEMA, schemas),
+            (Opcode.CHANNEL, channels),
             (Opcode.STATISTICS, encode(statistics)),
-            (Opcode.CHUNK_INDEX, b"".join(self._chunks)),
+            (Opcode.CHUNK_INDEX, b"".join(chunks)),
             (Opcode.ATTACHMENT_INDEX, encode(*attachments)),
             (Opcode.METADATA_INDEX, encode(*metadata)),
         ]

@@ -8,10 +8,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from recordings.block import BYTES_PER_ROW, Block, decode_content, read_head
+from recordings.block import BYTES_PER_ROW, Block, decode_content, merge, read_head
 from recordings.container import Attachment, Channel, Damage
 from recordings.deliveries import Place
 from recordings.errors import RecordingError
@@ -31,6 +32,11 @@ from recordings.walk import (
     read_attachment,
     read_exactly,
 )
+
+GATHER_BLOCKS: Final = 256
+GATHER_SIZE: Final = 1 << 14
+"""Blocks are given away together until there are this many, or this many rows and runs of deliveries in
+them."""
 
 State = Literal["complete", "growing", "cut off"]
 """A file with a proper end; one that is being written; one that will have no end."""
@@ -63,6 +69,9 @@ class Loader:
         self._next_id = 0
         self._last_chunk = -1
         self._loose_messages = False
+        self._gathered: list[Block] = []
+        self._gathered_size = 0
+        self._span = 0
 
     @property
     def format_version(self) -> int:
@@ -143,10 +152,15 @@ class Loader:
 
     def block(self, place: Place) -> Block:
         """A block once more."""
-        kind, offset, length = place
-        if kind == "chunk":
-            return scan(read_chunk(self._file, offset), self.channels, 0)
-        return decode_content(read_exactly(self._file, offset, length))
+        kind, start, end = place
+        if kind == "part":
+            return decode_content(read_exactly(self._file, start, end))
+        blocks = []
+        for found in Walk(self._file, start).steps(end):
+            if isinstance(found, FoundChunk):
+                with suppress(Damage):
+                    blocks.append(self._block_of(found))
+        return merge(blocks)
 
     def _read_part(self, part: Attachment) -> bool:
         """Take a part of the row index; if that can't be, go on without: the chunks tell the same, but
@@ -159,7 +173,7 @@ class Loader:
             self._complain(f"{error}; going on without the row index")
         else:
             if block.home == part.offset:
-                self._give(block, ("block", _data_offset(part), part.data_size))
+                self._give(block, ("part", _data_offset(part), part.data_size))
                 return True
         self._parts.clear()
         self._ended = False
@@ -178,10 +192,13 @@ class Loader:
             self._complain(f"the file shrank to {self.size:,} bytes while it was read")
             self._ended, self.state = True, "cut off"
             return
+        self._span = self._walk.position
         for found in self._walk.steps(self.size, final=not live):
             self._found(found)
             if time.monotonic() > deadline:
+                self._give_gathered()
                 return
+        self._give_gathered()
         if self._ended:
             self.state = "complete"
         self._ended |= not live
@@ -196,29 +213,47 @@ class Loader:
         elif isinstance(found, FoundMetadata):
             self._metadata(found.name, found.entries)
         elif isinstance(found, FoundDamage):
-            self._complain(found.text)
+            self._tell(found.text)
         elif isinstance(found, FoundEnd):
             self._ended = True
         elif isinstance(found, FoundMessage) and not self._loose_messages:
             self._loose_messages = True
-            self._complain("messages outside of chunks are not shown")
+            self._tell("messages outside of chunks are not shown")
 
     def _chunk(self, found: FoundChunk) -> None:
+        """Gather the block of a chunk: many small ones are taken in far quicker as one."""
         if found.offset <= self._last_chunk:
             return
-        block = found.block
-        place: Place = ("block", *found.block_place)
-        if block is None:
-            try:
-                chunk = read_chunk(self._file, found.offset)
-                block = scan(chunk, self.channels, self._next_id)
-            except Damage as error:
-                self._complain(f"{error}; its messages are left out")
-                return
-            self.channels.update(chunk.channels)
-            place = ("chunk", found.offset, 0)
+        try:
+            block = self._block_of(found)
+        except Damage as error:
+            self._tell(f"{error}; its messages are left out")
+            return
         block.chunks = [(found.offset, len(block))]
-        self._give(block, place)
+        self._gathered.append(block)
+        self._gathered_size += len(block) + len(block.runs)
+        if len(block):
+            self._next_id = int(block.id[-1]) + 1
+        if len(self._gathered) >= GATHER_BLOCKS or self._gathered_size >= GATHER_SIZE:
+            self._give_gathered()
+
+    def _block_of(self, found: FoundChunk) -> Block:
+        """The block of a chunk, from its messages if it has none of its own."""
+        if found.block is not None:
+            return found.block
+        chunk = read_chunk(self._file, found.offset)
+        block = scan(chunk, self.channels, self._next_id)
+        self.channels.update(chunk.channels)
+        return block
+
+    def _give_gathered(self) -> None:
+        blocks = self._gathered
+        if blocks:
+            self._gathered, self._gathered_size = [], 0
+            self._give(
+                blocks[0] if len(blocks) == 1 else merge(blocks), ("span", self._span, self._walk.position)
+            )
+        self._span = self._walk.position
 
     def _give(self, block: Block, place: Place) -> None:
         self._rows += len(block)
@@ -227,6 +262,11 @@ class Loader:
         if block.chunks:
             self._last_chunk = block.chunks[-1][0]
         self._take(block, place)
+
+    def _tell(self, text: str) -> None:
+        """Complain, after all that came before."""
+        self._give_gathered()
+        self._complain(text)
 
     def _metadata(self, name: str, entries: Mapping[str, str]) -> None:
         if name in (METADATA, END_METADATA):

@@ -6,6 +6,7 @@ copy. Until then nothing is on disk: if the recorder is killed, its ring is gone
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -49,7 +50,7 @@ class Ring:
 
     def write(self, sealed: SealedChunk) -> None:
         """Keep a chunk, and let go of those that are too old by now."""
-        self.chunks.append(sealed)
+        self.chunks.append(replace(sealed, block=None))
         self._size += sealed.size
         if sealed.errors and self.last_error_ns is None:
             self.last_error_ns = sealed.end_time

@@ -1,7 +1,7 @@
 """The file behind a writer: created privately, locked while it is written, appended to in whole chunks.
 
-A write that the system refuses is undone, so that what is in the file is always whole chunks. The end of
-the file (row index, summary) is made from the file itself: see `ending`.
+A write that the system refuses is undone, so that what is in the file is always whole chunks. What makes it
+complete (row index, summary) is collected on the way: see `ending`.
 """
 
 import errno
@@ -16,10 +16,10 @@ from typing import Protocol
 
 from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
 
-from recordings.block import encode_content
+from recordings.block import decode_content, encode_content
 from recordings.chunks import SealedChunk
-from recordings.container import encode
-from recordings.ending import Statistics, Summary, row_index
+from recordings.container import RECORD, encode
+from recordings.ending import RowIndex, Summary
 from recordings.errors import DiskError, RecordingError
 from recordings.layout import (
     END_METADATA,
@@ -69,7 +69,8 @@ class FileSink:
     def __init__(self, path: Path, facts: Mapping[str, str], *, force: bool = False) -> None:
         self._path = path
         self._size = 0
-        self._statistics = Statistics()
+        self._summary = Summary()
+        self._row_index = RowIndex()
         self._attachments: list[AttachmentIndex] = []
         self._metadata: list[MetadataIndex] = []
         self._file = _create(path, force=force)
@@ -96,9 +97,15 @@ class FileSink:
         return self._size
 
     def write(self, sealed: SealedChunk) -> None:
-        """Append a chunk."""
+        """Append a chunk, and a part of the row index when there is enough for one."""
+        offset = self._size + len(sealed.parts[0])
         self._append(sealed.parts)
-        self._statistics.add(sealed)
+        self._summary.add_chunk(sealed, offset)
+        self._row_index.add(sealed.block or decode_content(sealed.parts[0][RECORD.size :]), offset)
+        if self._row_index.full:
+            # If it can't be written now, its blocks are kept for the next attempt.
+            with suppress(DiskError):
+                self._write_row_index()
 
     def attach(self, name: str, media_type: str, data: bytes) -> None:
         """Append an attachment."""
@@ -125,20 +132,24 @@ class FileSink:
         if os.fstat(self._file).st_nlink == 0:
             reason = "the file was deleted while it was being recorded"
             raise DiskError(f"nothing is left of {self._path}: {reason}", reason=reason)
-        summary = Summary(vocabulary.summary(), self._statistics)
-        for part in row_index(self._file, len(MAGIC), self._size, summary.add_chunk):
-            part.home = self._size
-            self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, encode_content(part))
-        self._add_metadata(
-            END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(self._statistics.rows)}
-        )
-        self._append([summary.encode(self._size, self._attachments, self._metadata)])
+        self._write_row_index()
+        statistics = self._summary.statistics
+        self._add_metadata(END_METADATA, {"ended_ns": str(time.time_ns()), "messages": str(statistics.rows)})
+        definitions = vocabulary.summary()
+        self._append([self._summary.encode(self._size, definitions, self._attachments, self._metadata)])
 
     def close(self) -> None:
         """Close the file as it is."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _write_row_index(self) -> None:
+        part = self._row_index.part()
+        if part is not None:
+            part.home = self._size
+            self.attach(ROW_INDEX, ROW_INDEX_MEDIA_TYPE, encode_content(part))
+            self._row_index.clear()
 
     def _add_metadata(self, name: str, entries: Mapping[str, str], before: bytes = b"") -> None:
         record = encode(Metadata(name=name, metadata=dict(entries)))

@@ -196,10 +196,3 @@ class _Torn:
 
 
 _TORN: Final = _Torn()
-
-
-def walk_blocks(file: int, start: int, end: int) -> Iterator[tuple[int, Block]]:
-    """The blocks of a file that we wrote, each with the offset of its chunk."""
-    for found in Walk(file, start).steps(end):
-        if isinstance(found, FoundChunk) and found.block is not None:
-            yield found.offset, found.block

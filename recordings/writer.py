@@ -4,7 +4,7 @@ A chunk is closed at about 1 MiB or 100 ms, then handed to the operating system 
 back in buffers of our own, and nothing grows with the length of the recording. All on the caller's thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
@@ -102,51 +102,78 @@ class RecordingWriter:
         the delivery on `connection`; further copies are told by `delivered`. `endpoint_record` names the
         channel; by default the one given to `record` is used.
         """
-        pending = self._pending
         number = self._next
-        self._next = number + 1
-        if not pending.opened_ns:
-            pending.opened_ns = time_ns
-        publish = envelope.timestamp_ns
-        if publish is None or not 0 <= publish <= MAX_TIME:
-            publish = time_ns
-        # The usual case, and the path that has to be fast: one JSON object behind frames seen before.
-        if envelope.type and not envelope.problem:
-            data = frames[-1]
-            source = -1 if direction == "out" else connection
-            key: tuple[object, ...]
-            if len(frames) == 2:
-                key = (endpoint, source, envelope.type, envelope.node_id, frames[0])
-            else:
-                key = (endpoint, source, envelope.type, envelope.node_id, *frames[:-1])
-            channel = self._channels.get(key)
-            if channel is None:
-                kind = Kind(endpoint, source, direction, envelope.type, envelope.node_id)
-                channel = self._open_channel(key, kind, frames[:-1], endpoint_record)
-        else:
-            channel = None
-        if channel is None:
-            channel, data = self._multipart(
-                endpoint, connection, direction, frames, envelope, endpoint_record
-            )
-        size = len(data)
-        pending.latest_ns = time_ns
-        pending.parts += (MESSAGE.pack(5, 22 + size, channel.id, number & 0xFFFFFFFF, time_ns, publish), data)
-        pending.epochs.append(envelope.epoch)
-        pending.size += 31 + size
-        if envelope.sub_epoch:
-            self._flag(len(pending.epochs) - 1, Flag.SUB_EPOCH)
-        if envelope.type in SESSION_TYPES and len(frames[-1]) <= MAX_SESSION_PAYLOAD:
-            pending.payloads.append((len(pending.epochs) - 1, frames[-1]))
-        if direction == "out":
-            flat = pending.delivered.get(connection)
-            if flat is None:
-                pending.delivered[connection] = [number, time_ns]
-            else:
-                flat += (number, time_ns)
-        if pending.size >= self._chunk_bytes or time_ns - pending.opened_ns >= self._chunk_age_ns:
-            self.flush()
+        self.message_batch(time_ns, endpoint, connection, direction, ((frames, envelope),), endpoint_record)
         return number
+
+    def message_batch(
+        self,
+        time_ns: int,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        messages: Iterable[tuple[Sequence[bytes], Envelope]],
+        endpoint_record: Endpoint | None = None,
+    ) -> None:
+        """Record messages that a connection carried at the same time, as `message` does each of them; their
+        ids follow each other.
+
+        All of them are taken, even where the system refuses to write: the DiskError comes at the end.
+        """
+        out = direction == "out"
+        source = -1 if out else connection
+        channels, pack, limit = self._channels, MESSAGE.pack, self._chunk_bytes
+        number = self._next
+        failure = pending = None
+        size = 0
+        for frames, envelope in messages:
+            if pending is None:
+                pending = self._pending
+                parts, epochs, size = pending.parts, pending.epochs, pending.size
+                pending.opened_ns = pending.opened_ns or time_ns
+                pending.latest_ns = time_ns
+                flat = pending.delivered.setdefault(connection, []) if out else []
+            publish = envelope.timestamp_ns
+            if publish is None or not 0 <= publish <= MAX_TIME:
+                publish = time_ns
+            type_ = envelope.type
+            channel = None
+            # The usual case, and the path that has to be fast: one JSON object behind frames seen before.
+            if type_ and not envelope.problem:
+                data = frames[-1]
+                key: tuple[object, ...]
+                if len(frames) == 2:
+                    key = (endpoint, source, type_, envelope.node_id, frames[0])
+                else:
+                    key = (endpoint, source, type_, envelope.node_id, *frames[:-1])
+                channel = channels.get(key)
+                if channel is None:
+                    kind = Kind(endpoint, source, direction, type_, envelope.node_id)
+                    channel = self._open_channel(key, kind, frames[:-1], endpoint_record)
+            if channel is None:
+                channel, data = self._multipart(
+                    endpoint, connection, direction, frames, envelope, endpoint_record
+                )
+            length = len(data)
+            parts += (pack(5, 22 + length, channel.id, number & 0xFFFFFFFF, time_ns, publish), data)
+            if envelope.sub_epoch:
+                self._flag(len(epochs), Flag.SUB_EPOCH)
+            if type_ in SESSION_TYPES and len(frames[-1]) <= MAX_SESSION_PAYLOAD:
+                pending.payloads.append((len(epochs), frames[-1]))
+            epochs.append(envelope.epoch)
+            if out:
+                flat += (number, time_ns)
+            number += 1
+            size += 31 + length
+            if size >= limit:
+                failure = self._close_chunk(pending, number, size) or failure
+                pending = None
+        if pending is not None:
+            self._next, pending.size = number, size
+            if time_ns - pending.opened_ns >= self._chunk_age_ns:
+                failure = self._close_chunk(pending, number, size) or failure
+        if failure is not None:
+            raise failure
 
     def delivered(self, connection: int, message: int, time_ns: int) -> None:
         """Record that `connection` carried a copy of message `message` (an id returned by `message`) at
@@ -223,6 +250,14 @@ class RecordingWriter:
         self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _close_chunk(self, pending: Pending, number: int, size: int) -> DiskError | None:
+        self._next, pending.size = number, size
+        try:
+            self.flush()
+        except DiskError as error:
+            return error
+        return None
 
     def _finish(self) -> None:
         self._sink.finish(self._vocabulary)
