@@ -11,18 +11,14 @@ from proxy.addresses import Address
 __all__ = ["dial", "reason_of", "send_at_once"]
 
 _DIAL_S = 10.0
+_BACKLOG_RETRY_S = 0.005
 
 
 async def dial(address: Address) -> socket.socket:
     """Connect to an address; raises OSError, at once or after a while, if nobody accepts."""
     if address.path:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        try:
-            sock.connect(address.sun_path)
-        except OSError:
-            sock.close()
-            raise
+        while (sock := _dial_path(address.sun_path)) is None:
+            await asyncio.sleep(_BACKLOG_RETRY_S)
         return sock
     loop = asyncio.get_running_loop()
     refused = OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
@@ -45,7 +41,23 @@ async def dial(address: Address) -> socket.socket:
     raise refused
 
 
+def _dial_path(path: str) -> socket.socket | None:
+    """Connect to a unix socket; None while its backlog is full."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        sock.close()
+        return None
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def send_at_once(sock: socket.socket) -> None:
+    """Let a tcp socket send small messages at once, as libzmq's do."""
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
