@@ -6,12 +6,12 @@ its own.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import structs
 
-from decoders.envelope import read_envelope
+from decoders.envelope import Envelope, read_envelope
 from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
 from proxy.frames import Kind
 from proxy.layout import place
@@ -108,34 +108,48 @@ class Capture:
 
     def _events(self, stream: Stream, time_ns: int, events: list[Event]) -> None:
         connection = stream.connection
-        writer = self._writer
         publications = connection.publications if stream.direction == "out" else None
+        new: list[tuple[Sequence[bytes], Envelope]] = []
+        number = self._writer.messages
         for event in events:
             if type(event) is not Message:
+                self._messages(stream, time_ns, new)
                 self._event(stream, time_ns, event)
                 if stream.direction == "out":
                     publications = connection.publications
                 continue
             frames = event.frames
             if publications is not None:
-                number = publications.find(connection.id, frames)
-                if number is not None:
-                    writer.delivered(connection.id, number, time_ns)
+                known = publications.find(connection.id, frames)
+                if known is not None:
+                    self._messages(stream, time_ns, new)
+                    self._writer.delivered(connection.id, known, time_ns)
                     continue
-                publications.add(connection.id, writer.messages, frames)
-            self.messages += 1
-            try:
-                writer.message(
-                    time_ns,
-                    connection.endpoint.id,
-                    connection.id,
-                    stream.direction,  # type: ignore[arg-type]
-                    frames,
-                    read_envelope(frames) if frames[-1][:1] in _MAY_BE_JSON else _NO_JSON,
-                    connection.endpoint,
-                )
-            except DiskError as error:
-                self._disk(error)
+                publications.add(connection.id, number, frames)
+            number += 1
+            new.append((frames, read_envelope(frames) if frames[-1][:1] in _MAY_BE_JSON else _NO_JSON))
+        self._messages(stream, time_ns, new)
+
+    def _messages(
+        self, stream: Stream, time_ns: int, messages: list[tuple[Sequence[bytes], Envelope]]
+    ) -> None:
+        """Record messages that came in one chunk, and empty the list."""
+        if not messages:
+            return
+        self.messages += len(messages)
+        connection = stream.connection
+        try:
+            self._writer.message_batch(
+                time_ns,
+                connection.endpoint.id,
+                connection.id,
+                stream.direction,  # type: ignore[arg-type]
+                messages,
+                connection.endpoint,
+            )
+        except DiskError as error:
+            self._disk(error)
+        messages.clear()
 
     def _event(self, stream: Stream, time_ns: int, event: Event) -> None:
         connection = stream.connection

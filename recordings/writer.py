@@ -118,7 +118,8 @@ class RecordingWriter:
         """Record messages that a connection carried at the same time, as `message` does each of them; their
         ids follow each other.
 
-        All of them are taken, even where the system refuses to write: the DiskError comes at the end.
+        All of them are taken, even where the system refuses to write: one DiskError, for all that was
+        refused, comes at the end.
         """
         out = direction == "out"
         source = -1 if out else connection
@@ -166,12 +167,12 @@ class RecordingWriter:
             number += 1
             size += 31 + length
             if size >= limit:
-                failure = self._close_chunk(pending, number, size) or failure
+                failure = self._close_chunk(pending, number, size, failure)
                 pending = None
         if pending is not None:
             self._next, pending.size = number, size
             if time_ns - pending.opened_ns >= self._chunk_age_ns:
-                failure = self._close_chunk(pending, number, size) or failure
+                failure = self._close_chunk(pending, number, size, failure)
         if failure is not None:
             raise failure
 
@@ -251,13 +252,19 @@ class RecordingWriter:
     ) -> None:
         self.close()
 
-    def _close_chunk(self, pending: Pending, number: int, size: int) -> DiskError | None:
+    def _close_chunk(
+        self, pending: Pending, number: int, size: int, before: DiskError | None
+    ) -> DiskError | None:
+        """Write the chunk within a batch; return what was refused, with what was `before`."""
         self._next, pending.size = number, size
         try:
             self.flush()
         except DiskError as error:
+            if before is not None:
+                error.messages += before.messages
+                error.bytes += before.bytes
             return error
-        return None
+        return before
 
     def _finish(self) -> None:
         self._sink.finish(self._vocabulary)

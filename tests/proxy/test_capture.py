@@ -217,15 +217,15 @@ def test_a_full_disk_is_counted_and_recording_goes_on(
     from recordings.errors import DiskError
 
     script.subscriber(1)
-    message = script.writer.message
+    batch = script.writer.message_batch
 
-    def refuse(*arguments: Any) -> int:
-        message(*arguments)
+    def refuse(*arguments: Any) -> None:
+        batch(*arguments)
         raise DiskError("the disk is full", messages=1, size=123)
 
-    monkeypatch.setattr(script.writer, "message", refuse)
+    monkeypatch.setattr(script.writer, "message_batch", refuse)
     script.publish(0, 1)
-    monkeypatch.setattr(script.writer, "message", message)
+    monkeypatch.setattr(script.writer, "message_batch", batch)
     script.publish(1, 1)
     assert script.capture.disk_error == "the disk is full"
     assert script.capture.lost_bytes == 123
@@ -259,13 +259,13 @@ def test_binary_payloads_have_the_envelope_that_reading_them_would_give(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Envelope] = []
-    message = script.writer.message
+    batch = script.writer.message_batch
 
-    def watch(*arguments: Any) -> int:
-        seen.append(arguments[5])
-        return message(*arguments)
+    def watch(*arguments: Any) -> None:
+        seen.extend(envelope for _, envelope in arguments[4])
+        batch(*arguments)
 
-    monkeypatch.setattr(script.writer, "message", watch)
+    monkeypatch.setattr(script.writer, "message_batch", watch)
     script.subscriber(1)
     payloads = [bytes((byte,)) + b"x" for byte in range(256)] + [b"", b'{"type":"stop","node_id":"a"}']
     for payload in payloads:
