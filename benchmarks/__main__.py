@@ -15,7 +15,7 @@ from benchmarks.results import Goal, Row, table
 
 NAMES = (
     *("burst", "sustained", "large", "fanout", "latency", "tcp", "overload"),
-    *("noob_tubes", "startup", "opening", "viewer", "decoders"),
+    *("noob_tubes", "startup", "opening", "viewer_live", "viewer", "decoders"),
 )
 
 
