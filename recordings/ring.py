@@ -5,7 +5,7 @@ copy. Until then nothing is on disk: if the recorder is killed, its ring is gone
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -146,6 +146,18 @@ class RingWriter:
         return self._writer.message(
             time_ns, endpoint, connection, direction, frames, envelope, endpoint_record
         )
+
+    def message_batch(
+        self,
+        time_ns: int,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        messages: Iterable[tuple[Sequence[bytes], Envelope]],
+        endpoint_record: Endpoint | None = None,
+    ) -> None:
+        """As RecordingWriter.message_batch."""
+        self._writer.message_batch(time_ns, endpoint, connection, direction, messages, endpoint_record)
 
     def delivered(self, connection: int, message: int, time_ns: int) -> None:
         """As RecordingWriter.delivered."""

@@ -5,7 +5,7 @@ subscriptions) and its message ids go on from the file before.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -99,6 +99,22 @@ class RotatingWriter:
         if self._due(time_ns):
             self._rotate(time_ns)
         return number
+
+    def message_batch(
+        self,
+        time_ns: int,
+        endpoint: int,
+        connection: int,
+        direction: Literal["out", "in"],
+        messages: Iterable[tuple[Sequence[bytes], Envelope]],
+        endpoint_record: Endpoint | None = None,
+    ) -> None:
+        """As RecordingWriter.message_batch, all of it into one file."""
+        self._writer.message_batch(time_ns, endpoint, connection, direction, messages, endpoint_record)
+        if self._began_ns is None:
+            self._began_ns = time_ns
+        if self._due(time_ns):
+            self._rotate(time_ns)
 
     def delivered(self, connection: int, message: int, time_ns: int) -> None:
         """As RecordingWriter.delivered. A copy of a message in an earlier file is noted in the current

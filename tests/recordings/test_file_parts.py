@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from decoders.envelope import read_envelope
 from recordings.errors import RecordingError
 from recordings.maintain import recover
 from recordings.recording import Recording
@@ -226,3 +227,21 @@ def test_recover_only_what_is_ours_and_at_rest(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="still being recorded"):
         recover(tmp_path / "a.mcap", tmp_path / "b.mcap")
     writer.close()
+
+
+@pytest.mark.parametrize("rotating", [True, False])
+def test_batches_too(tmp_path: Path, rotating: bool) -> None:
+    path = tmp_path / "run.mcap"
+    writer: RotatingWriter | RingWriter
+    if rotating:
+        writer = RotatingWriter(path, facts={}, rotate_ns=SECOND)
+    else:
+        writer = RingWriter(path, facts={}, ring_ns=100 * SECOND)
+    sent = [event("a", epoch) for epoch in range(30)]
+    for start in range(0, 30, 10):
+        batch = [(frames, read_envelope(frames)) for frames in sent[start : start + 10]]
+        writer.message_batch(T0 + start * SECOND, 1, 0, "out", batch)
+        assert writer.messages == start + 10
+    writer.close()
+    assert len(writer.paths) == (2 if rotating else 1)
+    assert read(writer.paths) == sent
