@@ -6,6 +6,7 @@ what the program itself saw.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ nodes:
 """
 
 EPOCHS = 12
+ROOT = Path(__file__).parent.parent
 TUBETAP = [sys.executable, "-m", "tubetap"]
 
 
@@ -278,3 +280,25 @@ def test_demo_without_a_terminal(project: Path) -> None:
     assert path.is_file()
     assert str(path).startswith(str(project / "state"))
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_demo_from_the_recording_that_comes_along(project: Path) -> None:
+    done = tubetap(project, "demo", "--recorded", stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert "each_disc" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["camera", "failing"])
+def test_samples_and_pictures_are_of_this_format(name: str) -> None:
+    with read(ROOT / "recordings" / "samples" / f"{name}.mcap") as recording:
+        assert recording.state == "complete"
+        assert len(recording.rows) > 50
+        assert not recording.session.losses
+
+
+def test_the_readme_shows_a_picture_that_exists() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", readme)
+    guides = re.findall(r"\]\((docs/[^)#]+)\)", readme)
+    assert pictures
+    assert all((ROOT / path).is_file() for path in [*pictures, *guides])
