@@ -5,7 +5,7 @@ The command node gets the recorded answers when it asks for them, after the reco
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from recordings.replay.conductor import Conductor, Send
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import COMMAND, NodeRole, Report, identity
 from recordings.replay.pacing import Controls, Pace, Pacer, Patience
-from recordings.replay.rewriting import Rewriter
+from recordings.replay.rewriting import NEWEST, Rewriter
 from recordings.replay.sockets import Arrival, Sockets
 from recordings.replay.target import Stage
 from recordings.replay.timing import Deviation
@@ -257,6 +257,8 @@ class _Performance:
             fields = {"type": message.type_, "value": value}
             self._sockets.perform(arrival.who, role.commanded(fields))
             if arrival.who == self._listener:
+                if message.type_ == "process":
+                    self._speak_like(message.shape.releases)
                 self._commanded(str(message.type_), value, position)
 
     def _commanded(self, kind: str, value: Any, position: int) -> None:
@@ -275,6 +277,11 @@ class _Performance:
                 self._ended.append(value.root)
             case "deinit":
                 self._over = True
+
+    def _speak_like(self, releases: Sequence[str]) -> None:
+        """Write for the release of the command node, which shows in how it writes an epoch."""
+        if releases and NEWEST not in releases:
+            self._rewriter = replace(self._rewriter, release=releases[-1])
 
     def _grant(self, granted: Granted, position: int) -> None:
         for asked, head_start in granted:

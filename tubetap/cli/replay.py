@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -360,7 +361,9 @@ def _runtime_directory() -> str:
     """Where noob keeps its sockets, as its own configuration says."""
     import platformdirs
 
-    return os.environ.get("NOOB_TMP_DIR") or platformdirs.user_runtime_dir("noob", "noob")
+    with warnings.catch_warnings():  # about a missing XDG_RUNTIME_DIR, which noob copes with in the same way
+        warnings.simplefilter("ignore")
+        return os.environ.get("NOOB_TMP_DIR") or platformdirs.user_runtime_dir("noob", "noob")
 
 
 @contextlib.contextmanager
