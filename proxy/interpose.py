@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proxy.agent._tubetap_agent import CONTROL
 
-__all__ = ["attachments", "environment", "program_name", "why_nothing"]
+__all__ = ["attachments", "environment", "program_name", "remedy", "why_nothing"]
 
 _AGENT = Path(__file__).parent / "agent"
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*\Z")
@@ -19,7 +19,11 @@ _NOOB_VALUES = {
 }
 """How many values an option of `noob run` takes."""
 
-_REMEDY = "use `tubetap proxy --link LISTEN=CONNECT` between the programs instead"
+_REMEDY = (
+    "start `tubetap proxy --link LISTEN=CONNECT`, where CONNECT is what it binds, and let the others connect "
+    "to LISTEN"
+)
+_ANYWHERE = re.compile(r"//(0\.0\.0\.0|\[::\]|\*):")
 
 
 def environment(base: Mapping[str, str], control: Path) -> dict[str, str]:
@@ -84,8 +88,21 @@ def why_nothing(command: Sequence[str], seen: Path, left_alone: Sequence[str]) -
     if not (seen / "seen-zmq").exists():
         return f"no process imported pyzmq; for a program with another ZeroMQ binding {_REMEDY}"
     if left_alone:
-        return f"no ipc:// socket was bound, only {', '.join(left_alone)}: {_REMEDY}"
+        return f"no ipc:// socket was bound, only {', '.join(left_alone)}: {remedy(left_alone)}"
     return "pyzmq was imported, but no ipc:// socket was bound: was the tube run with its ZMQ runner?"
+
+
+def remedy(left_alone: Sequence[str]) -> str:
+    """Say how sockets that were left alone ("ADDRESS (TYPE)") can be recorded all the same."""
+    addresses = [each.partition(" ")[0] for each in left_alone]
+    links = [
+        f"--link tcp://127.0.0.1:*={_ANYWHERE.sub('//127.0.0.1:', address)}"
+        for address in addresses
+        if address.startswith(("tcp://", "ipc://"))
+    ]
+    if not links:
+        return "tubetap relays only tcp:// and ipc://"
+    return f"start `tubetap proxy {' '.join(links)}` beside it, and let the others connect where it says"
 
 
 def _isolating_flags(command: Sequence[str]) -> str:

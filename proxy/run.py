@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 
 from decoders.text import safe
 from proxy.errors import ProxyError
-from proxy.interpose import attachments, environment, program_name
+from proxy.interpose import attachments, environment, program_name, remedy
 from proxy.output import closing_line, recordings_directory, reserve_output, session_facts, size_text
 from proxy.processes import Stream
 from proxy.session import BUFFER_BYTES, Session, SessionReport
@@ -243,7 +243,8 @@ def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
     if report.endpoints == 0:
         notes.append(f"nothing was recorded: {report.why_nothing}")
     elif report.left_alone:
-        notes.append(f"left alone, as tubetap run sees only ipc: {', '.join(report.left_alone)}")
+        left = report.left_alone
+        notes.append(f"left alone, as tubetap run sees only ipc: {', '.join(left)}. For them {remedy(left)}")
     result = RunResult(code, report.recordings, report.messages, losses, notes)
     if not quiet:
         for note in notes:

@@ -1,6 +1,7 @@
 """`tubetap proxy` and `tubetap attach` as processes beside the programs of a test."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -8,6 +9,11 @@ import threading
 from collections.abc import Sequence
 
 from tests.support_proxy import Place, until
+
+TAKE_TERMINAL = (
+    "import os, fcntl, termios, sys; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 class Standing:
@@ -56,3 +62,43 @@ def program(place: Place, code: str, *arguments: str) -> "subprocess.Popen[str]"
     """Start a small program."""
     command: Sequence[str] = [sys.executable, "-c", code, *arguments]
     return place.start(command)
+
+
+class Terminal:
+    """A pseudo terminal with `tubetap VERB --tui` in it."""
+
+    def __init__(self, place: Place, *arguments: str) -> None:
+        self.parent, child = pty.openpty()
+        tubetap = [sys.executable, "-m", "tubetap", *arguments, "--tui", "-o", str(place.recording)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE_TERMINAL, *tubetap],
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            env={**place.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+        )
+        os.close(child)
+        self.output = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self.parent, 65536):
+                self.output += data
+        except OSError:
+            pass
+
+    def shows(self, text: bytes) -> None:
+        until(lambda: text in self.output)
+
+    def leave(self, *, asked: bool = True) -> int:
+        """Press q, say yes if asked, and return the exit code."""
+        os.write(self.parent, b"q")
+        if asked:
+            self.shows(b"End it?")
+            os.write(self.parent, b"\r")
+        code = self.process.wait(30)
+        self._reader.join(5)
+        os.close(self.parent)
+        return code

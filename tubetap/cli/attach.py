@@ -46,4 +46,4 @@ def command(
 
 def main(arguments: list[str]) -> None:
     """Show a growing recording; `tubetap attach --tui` starts this as a process of its own."""
-    watch_live(arguments[0], "The recording still goes on (the tube won't mind). End it?")
+    watch_live(arguments[0], "The recording still goes on. End it?")

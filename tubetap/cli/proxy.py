@@ -70,4 +70,4 @@ def command(
 
 def main(arguments: list[str]) -> None:
     """Show a growing recording; `tubetap proxy --tui` starts this as a process of its own."""
-    watch_live(arguments[0], "tubetap still stands between the programs, which will be cut off. End it?")
+    watch_live(arguments[0], "The programs will be cut off from each other. End it?")
