@@ -88,6 +88,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
         self.resting: Timer | None = None
         self._moved_s = 0.0
         self._side_stale = False
+        self._below = False
 
     def body(self) -> ComposeResult:
         """Filter, list and panel, detail."""
@@ -114,9 +115,14 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Show new rows at once, counts and rates a little later."""
         super().ticked(changes, slow=slow)
         viewer = self.viewer
-        if changes.shown or (changes.recording and not viewer.paused):
+        # Rows that come below the screen change nothing on it but the scroll bar, which need not be quick.
+        below = not viewer.follow and self.messages.is_full
+        new = changes.shown or (changes.recording and not viewer.paused)
+        if (new and not below) or (slow and (new or self._below)):
+            self._below = False
             self.messages.refreshed()
         else:
+            self._below |= new
             self.messages.fill_in()
         if slow:
             self.filter_line.refreshed()

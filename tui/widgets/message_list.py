@@ -157,6 +157,11 @@ class MessageList(Lines):
         row, column = self.viewer.rows[self.current], self.columns[self.column]
         return self._cell(column, self.cursor, row, "")[0].strip()
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether there are messages below the last line on the screen."""
+        return self.top + self.size.height < self.line_count()
+
     # Keeping place while rows come and the filter changes
 
     def refreshed(self) -> None:
