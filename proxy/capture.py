@@ -6,17 +6,17 @@ its own.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import structs
 
-from decoders.envelope import Envelope, read_envelope
+from decoders.envelope import read_envelope
 from decoders.zmtp import Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
 from proxy.frames import Kind
 from proxy.layout import place
 from proxy.processes import command_line, parent_of
-from proxy.publications import Publications
+from proxy.publications import Frames, Publications
 from proxy.streams import Connection, Stream
 from recordings import records
 from recordings.control import ControlRecord
@@ -107,35 +107,37 @@ class Capture:
     # The hot path.
 
     def _events(self, stream: Stream, time_ns: int, events: list[Event]) -> None:
-        connection = stream.connection
-        publications = connection.publications if stream.direction == "out" else None
-        new: list[tuple[Sequence[bytes], Envelope]] = []
-        number = self._writer.messages
+        messages: list[Frames] = []
         for event in events:
-            if type(event) is not Message:
-                self._messages(stream, time_ns, new)
+            if type(event) is Message:
+                messages.append(event.frames)
+            else:
+                self._messages(stream, time_ns, messages)
+                messages = []
                 self._event(stream, time_ns, event)
-                if stream.direction == "out":
-                    publications = connection.publications
-                continue
-            frames = event.frames
-            if publications is not None:
-                known = publications.find(connection.id, frames)
-                if known is not None:
-                    self._messages(stream, time_ns, new)
-                    self._writer.delivered(connection.id, known, time_ns)
-                    continue
-                publications.add(connection.id, number, frames)
-            number += 1
-            new.append((frames, read_envelope(frames) if frames[-1][:1] in _MAY_BE_JSON else _NO_JSON))
-        self._messages(stream, time_ns, new)
+        self._messages(stream, time_ns, messages)
 
-    def _messages(
-        self, stream: Stream, time_ns: int, messages: list[tuple[Sequence[bytes], Envelope]]
-    ) -> None:
-        """Record messages that came in one chunk, and empty the list."""
+    def _messages(self, stream: Stream, time_ns: int, messages: list[Frames]) -> None:
+        """Take the messages of a chunk: record the new ones, and of copies that they were delivered."""
+        connection, first_new = stream.connection, self._writer.messages
+        publications = connection.publications
         if not messages:
             return
+        if publications is None or stream.direction == "in":
+            self._record(stream, time_ns, messages)
+            return
+        numbers = publications.numbers(connection.id, messages, first_new)
+        start = 0
+        for end in range(1, len(numbers) + 1):
+            if end < len(numbers) and numbers[end] == numbers[end - 1] + 1 != first_new:
+                continue
+            if numbers[start] < first_new:
+                self._writer.delivered(connection.id, numbers[start], time_ns, end - start)
+            else:
+                self._record(stream, time_ns, messages[start:end])
+            start = end
+
+    def _record(self, stream: Stream, time_ns: int, messages: list[Frames]) -> None:
         self.messages += len(messages)
         connection = stream.connection
         try:
@@ -144,12 +146,14 @@ class Capture:
                 connection.endpoint.id,
                 connection.id,
                 stream.direction,  # type: ignore[arg-type]
-                messages,
+                [
+                    (frames, read_envelope(frames) if frames[-1][:1] in _MAY_BE_JSON else _NO_JSON)
+                    for frames in messages
+                ],
                 connection.endpoint,
             )
         except DiskError as error:
             self._disk(error)
-        messages.clear()
 
     def _event(self, stream: Stream, time_ns: int, event: Event) -> None:
         connection = stream.connection

@@ -140,6 +140,35 @@ class Publications:
             if place is self._head:
                 self._trim()
 
+    def numbers(self, connection: int, messages: Sequence[Frames], first_new: int) -> Sequence[int]:
+        """Return the number of each of `messages`, which a connection carried one after the other: that of
+        the message it is a copy of, or, if it is new, the next one from `first_new` on."""
+        place = self._places[connection]
+        if len(self._places) == 1 and place is self._tail and connection not in self._missed:
+            self._waiting.discard(connection)
+            return range(first_new, first_new + len(messages))  # nobody else can still get a copy
+        found: list[int] = []
+        position, count = 0, len(messages)
+        while position < count:
+            start, candidate = place, place.next
+            while position < count and candidate is not None and candidate.frames == messages[position]:
+                found.append(candidate.message)
+                place, candidate = candidate, candidate.next
+                position += 1
+            if place is not start:
+                self._waiting.discard(connection)
+                self._move(connection, start, place)
+            if position < count:
+                frames = messages[position]
+                number = self.find(connection, frames)
+                if number is None:
+                    number, first_new = first_new, first_new + 1
+                    self.add(connection, number, frames)
+                found.append(number)
+                place = self._places[connection]
+                position += 1
+        return found
+
     def find(self, connection: int, frames: Frames) -> int | None:
         """Return the message that `frames` is a copy of and move the connection there; None if it is new."""
         place = self._places[connection]

@@ -60,8 +60,8 @@ class Pending:
 
     `parts` are the message records, heads and data in turn; `epochs` has an entry for each record that is a
     row. `others` lists the records that are none, as (position, kind, JSON). `unusual` has kind and size of
-    rows whose channel does not tell them. `delivered` holds message ids and times alternating, for each
-    connection.
+    rows whose channel does not tell them. `delivered` holds runs for each connection: first message id,
+    count and time in turn.
     """
 
     first: int
@@ -79,6 +79,17 @@ class Pending:
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.delivered)
+
+    def deliver(self, connection: int, message: int, count: int, time_ns: int) -> None:
+        """Collect that a connection carried `count` messages from `message` on."""
+        runs = self.delivered.setdefault(connection, [])
+        if runs and runs[-1] == time_ns and runs[-3] + runs[-2] == message:
+            message, count = runs[-3], runs[-2] + count
+            del runs[-3:]
+        while count > MAX_RUN:
+            runs += (message, MAX_RUN, time_ns)
+            message, count = message + MAX_RUN, count - MAX_RUN
+        runs += (message, count, time_ns)
 
     def add_record(self, record: ControlRecord, channel: WrittenChannel, log_ns: int = 0) -> None:
         """Collect a control record, logged at its own time or, if that is later, at `log_ns`."""
@@ -149,23 +160,14 @@ def read_heads(data: bytes, offsets: Integers) -> NDArray[np.void]:
 
 
 def collect_runs(delivered: Mapping[int, list[int]]) -> tuple[Runs, list[bytes]]:
-    """Deliveries as columns, and as the JSON of one Deliveries record a connection.
-
-    Neighbours in a connection's stream whose ids rise by one at the same time become one run.
-    """
+    """Deliveries as columns, and as the JSON of one Deliveries record a connection."""
     columns = []
     records = []
     for connection, flat in delivered.items():
-        pairs = np.array(flat, dtype=np.int64).reshape(-1, 2)
-        ids, times = pairs[:, 0], pairs[:, 1]
-        breaks = (np.diff(ids) != 1) | (np.diff(times) != 0)
-        breaks |= np.arange(1, len(ids)) % MAX_RUN == 0
-        starts = np.concatenate(([0], np.flatnonzero(breaks) + 1))
-        counts = np.diff(starts, append=len(ids))
-        first_ids, first_times = ids[starts], times[starts]
-        columns.append((np.full(len(starts), connection, dtype=np.int64), first_ids, counts, first_times))
-        message, time_ns = int(first_ids[0]), int(first_times.min())
-        runs = np.stack([first_ids - message, counts, first_times - time_ns], axis=1).tolist()
+        ids, counts, times = np.array(flat, dtype=np.int64).reshape(-1, 3).T
+        columns.append((np.full(len(ids), connection, dtype=np.int64), ids, counts, times))
+        message, time_ns = int(ids[0]), int(times.min())
+        runs = np.stack([ids - message, counts, times - time_ns], axis=1).tolist()
         fields = {"time_ns": time_ns, "connection": connection, "message": message, "runs": runs}
         records.append(msgspec.json.encode(fields))
     return Runs(*(np.concatenate(column) for column in zip(*columns, strict=True))), records

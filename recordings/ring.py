@@ -159,9 +159,9 @@ class RingWriter:
         """As RecordingWriter.message_batch."""
         self._writer.message_batch(time_ns, endpoint, connection, direction, messages, endpoint_record)
 
-    def delivered(self, connection: int, message: int, time_ns: int) -> None:
+    def delivered(self, connection: int, message: int, time_ns: int, count: int = 1) -> None:
         """As RecordingWriter.delivered."""
-        self._writer.delivered(connection, message, time_ns)
+        self._writer.delivered(connection, message, time_ns, count)
 
     def record(self, record: ControlRecord) -> None:
         """As RecordingWriter.record."""

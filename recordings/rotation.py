@@ -116,10 +116,10 @@ class RotatingWriter:
         if self._due(time_ns):
             self._rotate(time_ns)
 
-    def delivered(self, connection: int, message: int, time_ns: int) -> None:
+    def delivered(self, connection: int, message: int, time_ns: int, count: int = 1) -> None:
         """As RecordingWriter.delivered. A copy of a message in an earlier file is noted in the current
         one."""
-        self._writer.delivered(connection, message, time_ns)
+        self._writer.delivered(connection, message, time_ns, count)
 
     def record(self, record: ControlRecord) -> None:
         """As RecordingWriter.record."""

@@ -133,7 +133,7 @@ class RecordingWriter:
                 parts, epochs, size = pending.parts, pending.epochs, pending.size
                 pending.opened_ns = pending.opened_ns or time_ns
                 pending.latest_ns = time_ns
-                flat = pending.delivered.setdefault(connection, []) if out else []
+                first = number
             publish = envelope.timestamp_ns
             if publish is None or not 0 <= publish <= MAX_TIME:
                 publish = time_ns
@@ -162,31 +162,34 @@ class RecordingWriter:
             if type_ in SESSION_TYPES and len(frames[-1]) <= MAX_SESSION_PAYLOAD:
                 pending.payloads.append((len(epochs), frames[-1]))
             epochs.append(envelope.epoch)
-            if out:
-                flat += (number, time_ns)
             number += 1
             size += 31 + length
             if size >= limit:
+                if out:
+                    pending.deliver(connection, first, number - first, time_ns)
                 failure = self._close_chunk(pending, number, size, failure)
                 pending = None
         if pending is not None:
             self._next, pending.size = number, size
+            if out:
+                pending.deliver(connection, first, number - first, time_ns)
             if time_ns - pending.opened_ns >= self._chunk_age_ns:
                 failure = self._close_chunk(pending, number, size, failure)
         if failure is not None:
             raise failure
 
-    def delivered(self, connection: int, message: int, time_ns: int) -> None:
-        """Record that `connection` carried a copy of message `message` (an id returned by `message`) at
-        `time_ns`."""
+    def delivered(self, connection: int, message: int, time_ns: int, count: int = 1) -> None:
+        """Record that `connection` carried copies of `count` messages from `message` on (an id returned by
+        `message`) at `time_ns`."""
         pending = self._pending
-        flat = pending.delivered.get(connection)
-        if flat is None:
+        runs = pending.delivered.get(connection)
+        if runs is None:
             if not pending:
                 pending.opened_ns = time_ns
-            pending.delivered[connection] = [message, time_ns]
-        elif flat[-2] != message:
-            flat += (message, time_ns)
+        elif runs[-3] + runs[-2] - 1 == message:  # told already
+            message, count = message + 1, count - 1
+        if count:
+            pending.deliver(connection, message, count, time_ns)
 
     def record(self, record: ControlRecord, *, log_ns: int = 0) -> None:
         """Record a fact of the session; `log_ns` is when it is told, if that is later than when it was so."""

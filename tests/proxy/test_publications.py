@@ -115,3 +115,29 @@ def test_a_subscriber_that_lags_too_far_holds_nothing_back() -> None:
     assert publications.find(2, (b"480",)) == 480
     publications.leave(2)
     assert publications.waiting == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 3), st.lists(st.integers(0, 4), max_size=6)), max_size=30))
+def test_a_chunk_of_messages_gets_the_numbers_that_they_get_one_by_one(
+    chunks: list[tuple[int, list[int]]],
+) -> None:
+    together, singly = Publications(most_messages=8), Publications(most_messages=8)
+    next_number = 0
+    joined = 1
+    for connection, texts in [(1, []), *chunks]:
+        for publications in (together, singly):
+            if connection >= joined:
+                publications.join(joined)
+        joined = max(joined, joined + (connection >= joined))
+        connection = min(connection, joined - 1)
+        messages = [(b"event", b"%d" % text) for text in texts]
+        first_new, expected = next_number, []
+        for frames in messages:
+            number = singly.find(connection, frames)
+            if number is None:
+                number, next_number = next_number, next_number + 1
+                singly.add(connection, number, frames)
+            expected.append(number)
+        assert list(together.numbers(connection, messages, first_new)) == expected
+        assert together.waiting == singly.waiting

@@ -75,3 +75,21 @@ def test_what_follows_a_refused_write_is_still_taken(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     writer.close()
     assert [frames for frames, _, _ in content(tmp_path / "run")] == [frames for frames, _ in given]
+
+
+def test_copies_are_told_in_runs(tmp_path: Path) -> None:
+    for name in ("single", "run"):
+        with RecordingWriter(tmp_path / name, facts={}) as writer:
+            writer.record(ENDPOINT)
+            writer.message_batch(1000, 1, 3, "out", messages(20))
+            if name == "run":
+                writer.delivered(4, 0, 1010, 7)
+                writer.delivered(4, 6, 1010, 2)  # 6 again: told already
+                writer.delivered(4, 9, 1020, 11)
+            else:
+                for number in (*range(8), *range(9, 20)):
+                    writer.delivered(4, number, 1010 if number < 8 else 1020)
+    told = content(tmp_path / "run")
+    assert told == content(tmp_path / "single")
+    copies = [deliveries for _, _, deliveries in told]
+    assert [len(each) for each in copies] == [2] * 8 + [1] + [2] * 11  # type: ignore[arg-type]
