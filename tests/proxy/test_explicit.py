@@ -136,6 +136,27 @@ def test_subscribers_of_several_links(place: Place) -> None:
         assert roles == {("PUB", "node outbox", "camera"), ("XPUB", "other", None)}
 
 
+@pytest.mark.skipif(not zmq.has("curve"), reason="libzmq without CURVE")
+@pytest.mark.parametrize("role", ["other", "command-inbox"])
+def test_encrypted_connections_pass_and_are_counted(place: Place, role: str) -> None:
+    with sockets(zmq.ROUTER, zmq.DEALER) as (router, dealer):
+        public, secret = zmq.curve_keypair()
+        router.curve_server, router.curve_secretkey, router.curve_publickey = True, secret, public
+        dealer.curve_serverkey = public
+        dealer.curve_publickey, dealer.curve_secretkey = zmq.curve_keypair()
+        router.bind(f"ipc://{place.root}/x")
+        proxy = Standing(place, "proxy", f"--link=ipc://{place.root}/y=ipc://{place.root}/x", "--role", role)
+        dealer.connect(f"ipc://{place.root}/y")
+        for size in (1, 70_000):
+            dealer.send(bytes(size))
+            assert router.recv_multipart()[-1] == bytes(size)
+        assert proxy.stop() == 0
+    with load(place.recording) as recording:
+        (connection,) = recording.session.connections.values()
+        assert any("encrypted by CURVE" in entry.text for entry in recording.session.log)
+        assert connection.state == "closed"
+
+
 def connections(place: Place) -> list[ConnectionInfo]:
     """What the recording has by now of connections."""
     try:
