@@ -121,9 +121,9 @@ def _session(
 
     def heard(fact: dict[str, Any]) -> None:
         if not quiet and fact["kind"] in ("missing", "reached"):
-            what = f"nobody at {fact['connect']} yet ({fact.get('reason', '')}): trying again until there is"
+            what = f"nobody at {fact['address']} yet ({fact.get('reason', '')}): trying again until there is"
             if fact["kind"] == "reached":
-                what = f"{fact['connect']} is there now"
+                what = f"{fact['address']} is there now"
             print(f"tubetap: {safe(what)}", file=sys.stderr, flush=True)
 
     return Session(

@@ -132,25 +132,28 @@ class _ForwardListener(Listener):
         reason = reason_of(error)
         if reason != self._missing:
             self._missing = reason
-            self.relay.tell_supervisor({"kind": "missing", **self._pair(), "reason": reason})
+            self.relay.tell_supervisor({"kind": "missing", "address": self._where, "reason": reason})
+            self.forwarding.note(f"nobody at {self._where} yet ({reason}): whoever connects has to wait")
 
     def reached(self, server: socket.socket) -> None:
         """Take note of the process that was reached, and say so if it had been missing."""
         if self._missing:
             self._missing = ""
-            self.relay.tell_supervisor({"kind": "reached", **self._pair()})
+            self.relay.tell_supervisor({"kind": "reached", "address": self._where})
+            self.forwarding.note(f"{self._where} is there now")
         pid = peer_pid(server)
         if pid is not None and pid != self._pid:
             self._pid = pid
             self.relay.tell_endpoint(self._facts())
 
-    def _pair(self) -> dict[str, str]:
-        return {"listen": str(self.forward.listen), "connect": str(self.forward.connect)}
+    @property
+    def _where(self) -> str:
+        return str(self.forward.connect)
 
     def _facts(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "address": str(self.forward.connect),
+            "address": self._where,
             "socket_type": "",
             "pid": self._pid,
             "parent": parent_of(self._pid) if self._pid is not None else None,
@@ -177,6 +180,10 @@ class ForwardingRelay(Relay):
         self.listeners[listener.id] = listener
         self._by_connect[str(forward.connect)] = listener
         self._ours[str(forward.listen)] = listener
+
+    def note(self, text: str) -> None:
+        """Put a note into the recording."""
+        self.tee.say(Kind.NOTE, 0, time.time_ns(), {"text": text})
 
     def route(self, place: Place, seen_on: Address, towards: socket.socket) -> str:
         """Return the address of a relay in front of the address in `place`, a new one if need be.
@@ -215,8 +222,7 @@ class ForwardingRelay(Relay):
             self.tell_supervisor({"kind": "failed", "address": where, "reason": str(error)})
             return None
         self.forward(Forward(bound.address, address, "node outbox", node), bound)
-        text = f"node {node} is announced as {bound.address} in place of {where}"
-        self.tee.say(Kind.NOTE, 0, time.time_ns(), {"text": text})
+        self.note(f"node {node} is announced as {bound.address} in place of {where}")
         return self._by_connect[where]
 
 
