@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from proxy.attach import choose
 from proxy.errors import ProxyError
 from recordings.errors import RecordingError
 from tests.support_explicit import Standing
-from tests.support_proxy import SMALL_TUBE, Place, answer, load, processes, transcript, until
+from tests.support_proxy import SMALL_TUBE, Place, Transcript, answer, load, processes, transcript, until
 
 NODES = {"source", "double", "picture", "merge"}
 EPOCHS = 10
@@ -61,15 +62,28 @@ def start_tube(place: Place) -> "subprocess.Popen[str]":
     return tube
 
 
+def settled(place: Place) -> Transcript:
+    """What the tube's processes have received, once its start-up chatter is over: nothing new for a while."""
+    last: list[Transcript] = []
+
+    def quiet() -> bool:
+        time.sleep(0.5)
+        last.append(transcript(place.root / "transcripts"))
+        return last[-2:-1] == last[-1:]
+
+    until(quiet)
+    return last[-1]
+
+
 def test_all_that_is_published_from_then_on_and_nothing_disturbed(place: Place) -> None:
     tube = start_tube(place)
-    before = transcript(place.root / "transcripts")
+    before = settled(place)
     attached = attach(place)
     assert "command, double, merge, picture, source" in attached.said
     assert "not seen this way: what nodes tell the command node" in attached.said
     until(lambda: connections(place) == 5)
     # Nobody has sent or received anything because of it: noob takes no note of a subscriber without a name.
-    assert transcript(place.root / "transcripts") == before
+    assert settled(place) == before
     out, err = tube.communicate("go\n", timeout=60)
     assert tube.returncode == 0, err
     assert answer(out)["results"] == [{"total": 3 * number} for number in range(2 * EPOCHS)]
