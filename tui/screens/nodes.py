@@ -18,6 +18,12 @@ from tui.widgets.side_panel import STATE_STYLES
 class NodesList(Lines):
     """A line a node."""
 
+    DEFAULT_CSS = "NodesList { height: auto; max-height: 60%; }"
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        """As high as there are nodes, and one line of air."""
+        return max(3, self.line_count()) + 1
+
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(id="nodes")
         self.viewer = viewer
@@ -63,8 +69,8 @@ class NodesList(Lines):
             (text.fit(text.safe(node.state, 12), 9), STATE_STYLES.get(node.state, "")),
             (text.fit(since, 9, right=True), "dim"),
             (text.fit(str(node.errors), 7, right=True), "error" if node.errors else "dim"),
-            (text.fit(text.count(node.sent), 10, right=True), ""),
-            (text.fit(text.count(node.received), 10, right=True), ""),
+            (text.fit(text.count(node.sent), 9, right=True), ""),
+            (text.fit(text.count(node.received), 9, right=True), ""),
             (text.fit(rate, 8, right=True), "number"),
             (text.fit(seen, 10, right=True), "dim"),
             (text.fit(str(node.pid or "-"), 9, right=True), "dim"),
@@ -76,7 +82,7 @@ class NodesHeading(Line):
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write them."""
-        heading = f"  {'node':16}{'state':9}{'for':>9}{'errors':>7}{'sent':>10}{'received':>10}{'rate':>8}"
+        heading = f"  {'node':16}{'state':9}{'for':>9}{'errors':>7}{'sent':>9}{'received':>9}{'rate':>8}"
         return ((f"{heading}{'last seen':>10}{'pid':>9}", "head"),)
 
 
@@ -167,6 +173,8 @@ class NodesScreen(RecordingScreen):
 
     def show_nodes(self) -> None:
         """Show the list, and the facts of the node under the cursor."""
+        if self.nodes_list.size.height != self.nodes_list.get_content_height(None, None, 0):
+            self.nodes_list.refresh(layout=True)
         self.nodes_list.repaint()
         self.facts.show_node(self.nodes_list.current)
 
