@@ -13,10 +13,11 @@ from typing_extensions import TypedDict
 from decoders import pickles
 from decoders.errors import DecodeError
 from decoders.pickled import PickledValue
+from decoders.text import ELLIPSIS
 
 _MAX_DEPTH = 20
-_MAX_ITEMS = 10_000
-_MAX_TEXT = 1 << 20
+_SHOWN_ARGUMENTS = 20
+_LONGEST_ARGUMENT = 1000
 
 
 class ErrorValue(TypedDict):
@@ -59,18 +60,9 @@ class RemoteError(Exception):
 
 def call_text(type_name: str, args: tuple[Any, ...]) -> str:
     """Return an exception as people write it: `ValueError('boom')`."""
-    return f"{type_name.removeprefix('builtins.')}({', '.join(map(_argument_text, args))})"
-
-
-def _argument_text(argument: Any) -> str:
-    text = repr(argument[:1000]) if isinstance(argument, str | bytes) else _bounded_repr(argument)
-    return text if len(text) <= 1000 else text[:999] + "…"
-
-
-def _bounded_repr(value: Any) -> str:
-    if isinstance(value, int) and value.bit_length() > 10_000:
-        return f"<integer of {value.bit_length():,} bits>"
-    return repr(value)
+    shown = [pickles.one_line(argument, _LONGEST_ARGUMENT) for argument in args[:_SHOWN_ARGUMENTS]]
+    more = [ELLIPSIS] if len(args) > _SHOWN_ARGUMENTS else []
+    return f"{type_name.removeprefix('builtins.')}({', '.join([*shown, *more])})"
 
 
 def read_error(value: Any) -> ErrorValue:
@@ -97,47 +89,16 @@ def _from_pickle(tree: pickles.Value) -> ErrorValue:
     error = pickles.pickled_error(tree)
     if error is None:
         raise DecodeError("a pickle, but of no exception")
+    return error_value(error)
+
+
+def error_value(error: pickles.PickledError) -> ErrorValue:
+    """Return an error read from a pickle as plain data."""
     return ErrorValue(
-        err_type=f"{error.module}.{error.name}" if error.module else error.name,
-        err_args=tuple(plain(argument) for argument in error.args[:_MAX_ITEMS]),
-        traceback=error.traceback or _text(tree),
+        err_type=f"{error.module}.{error.name}".removeprefix("."),
+        err_args=pickles.plain_all(error.args),
+        traceback=error.traceback,
     )
-
-
-def _text(tree: pickles.Value) -> str:
-    """Return the traceback that stands in a pickled error, also one too long to be read along with it."""
-    text = plain(tree.get("traceback")) if isinstance(tree, pickles.Mapping) else ""
-    return text if isinstance(text, str) else ""
-
-
-def plain(value: pickles.Value) -> Any:
-    """Return plain data for what is plain in a pickle's tree; other symbols stay as they are.
-
-    Bounded in depth and number: what lies beyond stays a symbol too.
-    """
-    return _plain(value, 0, [_MAX_ITEMS])
-
-
-def _plain(value: pickles.Value, depth: int, budget: list[int]) -> Any:
-    budget[0] -= 1  # over the whole tree: a list that holds another twice, and so on, doubles at each level
-    if depth > _MAX_DEPTH:
-        return value
-    match value:
-        case pickles.Blob():
-            try:
-                return value.read() if value.encoding is None else value.text(_MAX_TEXT)
-            except ValueError:
-                return value
-        case pickles.Collection(kind="tuple" | "list", items=items) if len(items) <= budget[0]:
-            made = [_plain(item, depth + 1, budget) for item in items]
-            return tuple(made) if value.kind == "tuple" else made
-        case pickles.Mapping(keys=keys) if len(keys) <= budget[0] and all(
-            isinstance(key, str) for key in keys
-        ):
-            pairs = zip(keys, value.values, strict=True)
-            return {key: _plain(item, depth + 1, budget) for key, item in pairs}
-        case _:
-            return value
 
 
 def pickle_error(value: ErrorValue) -> PickledValue:
@@ -145,15 +106,10 @@ def pickle_error(value: ErrorValue) -> PickledValue:
 
     Raises DecodeError when the class has no dotted name or an argument is not plain data.
     """
-    module, _, name = value["err_type"].rpartition(".")
-    if not module or "\n" in value["err_type"] or not value["err_type"].isascii():
-        raise DecodeError(
-            f"an exception's class needs a name like builtins.ValueError, not {value['err_type']!r}"
-        )
     body = (
         b"\x80\x04}("
         + _pickled("err_type", 0)
-        + f"c{module}\n{name}\n".encode()
+        + _class_reference(value["err_type"])
         + b"".join(
             _pickled(part, 0)
             for part in ("err_args", tuple(value["err_args"]), "traceback", value["traceback"])
@@ -161,6 +117,16 @@ def pickle_error(value: ErrorValue) -> PickledValue:
         + b"u."
     )
     return PickledValue(pickles.PREFIX + base64.b64encode(body).decode())
+
+
+def _class_reference(path: str) -> bytes:
+    """Return the opcode that looks up a class; its module ends before the first capitalised name."""
+    parts = path.split(".")
+    place = next((place for place, part in enumerate(parts) if part[:1].isupper()), len(parts) - 1)
+    module, name = ".".join(parts[:place]), ".".join(parts[place:])
+    if not module or not all(part.isidentifier() for part in parts):
+        raise DecodeError(f"an exception's class needs a name like builtins.ValueError, not {path[:80]!r}")
+    return f"c{module}\n{name}\n".encode()
 
 
 def _pickled(value: Any, depth: int) -> bytes:

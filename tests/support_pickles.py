@@ -225,6 +225,21 @@ if np is not None:
         }
     )
 
+PERIODS = "[{}]".format(
+    ", ".join(
+        f"Period('{text}')"
+        for text in (
+            "2024",
+            "2024Q2",
+            "2024-05",
+            "2024-05-06",
+            "2024-05-06 07",
+            "2024-05-06 07:08",
+            "2024-05-06 07:08:00",
+        )
+    )
+)
+
 if pd is not None:
     CASES.update(
         {
@@ -253,9 +268,19 @@ if pd is not None:
                 lambda: pd.Timestamp("2024-01-02 03:04:05.25"), "2024-01-02 03:04:05.25"
             ),
             "pandas timedelta": Case(lambda: pd.Timedelta("1 day"), "1 day, 0:00:00"),
+            "periods": Case(
+                lambda: [
+                    pd.Period("2024-05-06 07:08", unit) for unit in ("Y", "Q", "M", "D", "h", "min", "s")
+                ],
+                PERIODS,
+            ),
             "missing": Case(lambda: [pd.NaT, pd.NA], "[NaT, <NA>]"),
         }
     )
+
+REFUSED = (
+    "ValidationError('Model', a='Input should be a valid integer, unable to parse string as an integer')"
+)
 
 if pydantic is not None:
 
@@ -264,7 +289,15 @@ if pydantic is not None:
         b: str = "x"
         _hidden: int = pydantic.PrivateAttr(3)
 
+    def refused() -> Exception:
+        try:
+            Model(a="x")
+        except pydantic.ValidationError as error:
+            return error
+        raise AssertionError
+
     CASES["pydantic"] = Case(lambda: Model(a=1), "Model(a=1, b='x', _hidden=3)")
+    CASES["refused by pydantic"] = Case(refused, REFUSED)
 
 
 def pickled(name: str, protocol: int) -> bytes:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from decoders.pickles.known_python import Recogniser
 from decoders.pickles.look import Look, Part, integer, items_of, of_parts, path_of
 from decoders.pickles.objects import is_exception, notes, rebuilt
+from decoders.pickles.plain import text_of
 from decoders.pickles.values import Call, Collection, Global, Mapping, Value
+
+_MOST_NOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class PickledError:
     """An exception of another process, as far as its pickle tells.
 
     `module` and `name` are those of its class, `args` its arguments as values, `traceback` the text of its
-    traceback ("" when it was not sent).
+    traceback ("" when it was not sent), `notes` what was added to it (`add_note`).
     """
 
     module: str
@@ -35,7 +38,7 @@ def pickled_error(value: Value) -> PickledError | None:
         if error is None:
             return None
         kind, args = error
-        return PickledError(*_split(kind), tuple(args), _text(value.get("traceback")))
+        return PickledError(*_split(kind), tuple(args), text_of(value.get("traceback")))
     return _from_object(value, 8)
 
 
@@ -48,8 +51,8 @@ def _from_object(value: Value, depth: int) -> PickledError | None:
     return PickledError(
         *_split(original.function),
         tuple(original.args),
-        cause if isinstance(cause, str) else "",
-        tuple(note for note in notes(original) if isinstance(note, str)),
+        text_of(cause),
+        tuple(filter(None, map(text_of, notes(original)[:_MOST_NOTES]))),
         _from_object(cause, depth - 1),
     )
 
@@ -79,10 +82,6 @@ def _names(value: Mapping) -> set[str]:
 def _split(kind: Value) -> tuple[str, str]:
     module, _, name = path_of(kind).rpartition(".")
     return module, name
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _epoch(call: Call) -> Look | None:

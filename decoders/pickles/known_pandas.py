@@ -204,6 +204,32 @@ def _in_unit(call: Call, place: int) -> tuple[int, str] | None:
     return (value, _UNITS[number]) if value is not None and number in _UNITS else None
 
 
+def _period(call: Call) -> Look | None:
+    """Return the look of a span of time; pandas keeps its number among those of its length since 1970."""
+    match call.args:
+        case [None, Call() as length, int() as number] if abs(number) < 1 << 62:
+            kind = function_path(length).rpartition(".")[2]
+            if kind == "QuarterEnd":
+                return Look("time", f"Period('{1970 + number // 4}Q{number % 4 + 1}')")
+            if kind in _LENGTHS:
+                moment = np.array(number).astype(f"M8[{_LENGTHS[kind]}]")
+                return Look("time", f"Period('{str(moment).replace('T', ' ')}')")
+    return None
+
+
+_LENGTHS = {
+    "YearEnd": "Y",
+    "MonthEnd": "M",
+    "Day": "D",
+    "Hour": "h",
+    "Minute": "m",
+    "Second": "s",
+    "Milli": "ms",
+    "Micro": "us",
+    "Nano": "ns",
+}
+
+
 def _nat(call: Call) -> Look | None:
     return Look("time", "NaT")
 
@@ -228,6 +254,8 @@ KNOWN: AbstractMapping[str, Recogniser] = {
     "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": _array,
     "pandas._libs.tslibs.timestamps._unpickle_timestamp": _timestamp,
     "pandas._libs.tslibs.timedeltas._timedelta_unpickle": _timedelta,
+    "pandas.Period": _period,
+    "pandas._libs.tslibs.period.Period": _period,
     "pandas._libs.tslibs.nattype.__nat_unpickle": _nat,
     "pandas._libs.tslibs.nattype._nat_unpickle": _nat,
     "pyarrow.lib._restore_array": _arrow,

@@ -6,7 +6,7 @@ shows one makes it safe first.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from decoders.arrays import ArrayView, BytesBuffer
 from decoders.pickles.sources import Blob
@@ -15,7 +15,8 @@ from decoders.tree import Kind
 
 PARENTHESES = ("(", ")")
 
-Shown: TypeAlias = "Value | ArrayView | Look"
+Shown: TypeAlias = "Value | ArrayView | Look | list[Any] | tuple[Any, ...] | dict[Any, Any]"
+"""What has a look: a value, what is drawn from it, and plain data made of it (see `plain`)."""
 
 
 class Part(NamedTuple):
@@ -116,7 +117,7 @@ def problem(reason: str, parts: Sequence[Part] = ()) -> Look:
     return of_parts("problem", reason, parts, brackets=None)
 
 
-def label(value: Value) -> str:
+def label(value: object) -> str:
     """Return a plain value as a short label, `…` for anything else."""
     if isinstance(value, str):
         return value[:80]

@@ -9,7 +9,7 @@ import struct
 import msgspec
 
 from decoders.pickles.sources import Blob, Encoding, Source, decoded
-from decoders.pickles.values import Call, Collection, Global, Mapping, OutOfBand, Value
+from decoders.pickles.values import Call, Collection, Global, Mapping, OutOfBand, Value, python3_path
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +20,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     opcodes: int = 2_000_000
+    structs: int = 200_000
+    """Lists, dicts, calls and all else that is more than a number or a string. One byte of a pickle can make
+    one of up to 300 bytes."""
     size: int = 1 << 30
-    memo: int = 2_000_000
+    memo: int = 400_000
     depth: int = 10_000
     """Open marks at a time; a pickler opens one or two for each level of nesting."""
     inline: int = 4096
@@ -42,6 +45,7 @@ class LimitError(BrokenPickleError):
     """The limit that a stream meets."""
 
 
+_FIRST_OF_PYTHON_3 = 3
 _LONGEST_FIXED = 9  # bytes, of an opcode and its argument
 _FIRST_WINDOW = 2048
 
@@ -58,9 +62,11 @@ class Machine:
         "marks",
         "memo",
         "position",
+        "protocol",
         "source",
         "stack",
         "step",
+        "structs",
         "window",
     )
 
@@ -76,8 +82,10 @@ class Machine:
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
-        self.globals: dict[tuple[str, str], Global] = {}
+        self.globals: dict[tuple[str, str, bool], Global] = {}
+        self.protocol = 0
         self.buffers = 0
+        self.structs = 0
 
     # Where it reads
 
@@ -175,6 +183,17 @@ class Machine:
 
     # Its stack
 
+    def push(self, value: Value) -> None:
+        """Put a new struct on the stack, within the limit on them."""
+        self.count()
+        self.stack.append(value)
+
+    def count(self) -> None:
+        """Count a new struct."""
+        self.structs += 1
+        if self.structs > self.limits.structs:
+            raise LimitError(f"it has more than {self.limits.structs:,} lists, dicts, calls and the like")
+
     def mark(self) -> None:
         """Begin a new part of the stack (MARK)."""
         if len(self.marks) >= self.limits.depth:
@@ -205,9 +224,12 @@ class Machine:
 
     def reference(self, module: str, name: str) -> Global:
         """Return the class or function of that name, one struct for all its uses."""
-        found = self.globals.get((module, name))
+        old = self.protocol < _FIRST_OF_PYTHON_3
+        found = self.globals.get((module, name, old))
         if found is None:
-            found = self.globals[module, name] = Global(module, name)
+            self.count()
+            path = python3_path(module, name) if old else f"{module}.{name}"
+            found = self.globals[module, name, old] = Global(module, name, path)
         return found
 
     def next_buffer(self) -> OutOfBand:

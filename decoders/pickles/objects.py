@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from decoders.pickles.look import Look, Part, function_path, items_of, label, of_parts, path_of
+from decoders.pickles.sources import Blob
 from decoders.pickles.values import Call, Collection, Global, Mapping, Value
 
 _EXCEPTIONS = frozenset(
@@ -71,7 +72,7 @@ def called(function: Value, depth: int = 3) -> str:
 
 def _is_class(call: Call) -> bool:
     module, _, name = path_of(call.function).rpartition(".")
-    if call.by in ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST"):
+    if call.by in ("NEWOBJ", "NEWOBJ_EX"):  # they call __new__, which nothing but a class has
         return True
     return name in _BUILTIN_CLASSES if module == "builtins" else name[:1].isupper()
 
@@ -116,7 +117,7 @@ def is_exception(value: Value) -> bool:
     if not isinstance(value, Call):
         return False
     path = path_of(value.function)
-    return path in _REBUILDERS or is_exception_name(path)
+    return path in _REBUILDERS or is_exception_name(path) or _class_of_maker(value) is not None
 
 
 def exception(call: Call) -> Look:
@@ -124,14 +125,27 @@ def exception(call: Call) -> Look:
     original, cause = rebuilt(call)
     if original is None:
         return instance(call)
-    parts = [Part("", arg) for arg in original.args]
+    parts = _refusals(original) or [Part("", arg) for arg in original.args]
     inline = len(parts)
     parts += [part for part in _attributes(original) if not part.name.startswith("__")]
     parts += [Part("note", note) for note in notes(original)]
     if cause is not None:
-        parts.append(Part("traceback" if isinstance(cause, str) else "cause", cause))
+        parts.append(Part("traceback" if isinstance(cause, str | Blob) else "cause", cause))
     parts.append(Part("class", original.function))
     return of_parts("exception", path_of(original.function).rpartition(".")[2], parts, inline=inline)
+
+
+def _refusals(call: Call) -> list[Part]:
+    """Return the model's name and what pydantic found wrong with each field; none for other exceptions."""
+    match call.args:
+        case [str() as title, Collection(kind="list", items=errors), *_] if (
+            path_of(call.function) == "pydantic_core._pydantic_core.ValidationError"
+        ):
+            found = [error for error in errors[:_MOST_FIELDS] if isinstance(error, Mapping)]
+            places = [".".join(map(label, items_of(error.get("loc"))[:20])) for error in found]
+            reasons = [error.get("msg") for error in found]
+            return [Part("", title), *map(Part, places, reasons)]
+    return []
 
 
 def notes(call: Call) -> list[Value]:
@@ -148,6 +162,9 @@ def rebuilt(call: Call) -> tuple[Call | None, Value]:
     `multiprocessing` and `concurrent.futures` send (exception, text of the remote traceback), `tblib` sends
     class, arguments, cause and more.
     """
+    made = _class_of_maker(call)
+    if made is not None:
+        return Call(made, call.args, "REDUCE", states=call.states), None
     if path_of(call.function) not in _REBUILDERS:
         cause = next((p.value for p in _attributes(call) if p.name == "__cause__"), None)
         return call, cause if isinstance(cause, Call) else None
@@ -159,6 +176,16 @@ def rebuilt(call: Call) -> tuple[Call | None, Value]:
         args = items_of(second.get("args") if isinstance(second, Mapping) else second)
         return Call(first, args, "REDUCE", states=call.states), call.args[2]
     return None, None
+
+
+def _class_of_maker(call: Call) -> Global | None:
+    """Return the exception class whose class method makes the exception: pydantic's ValidationError does."""
+    maker = call.function
+    if isinstance(maker, Call) and function_path(maker) == "builtins.getattr":
+        match maker.args:
+            case [Global() as made, str()] if is_exception_name(made.path):
+                return made
+    return None
 
 
 def _attributes(call: Call) -> Iterator[Part]:

@@ -50,7 +50,7 @@ _LONGEST = 4096  # characters of a string that anyone reads in a title
 
 
 def look(value: Shown) -> Look:
-    """Return how a value looks; never raises for values that the reader made."""
+    """Return how a value looks; never raises."""
     match value:
         case Look():
             return value
@@ -87,6 +87,13 @@ def look(value: Shown) -> Look:
             return Look("number", f"integer of {value.digits:,} {value.unit}")
         case Unreadable():
             return _unreadable(value)
+        case list():
+            return _collection(Collection("list", value))
+        case tuple():
+            return _collection(Collection("tuple", list(value)))
+        case dict():
+            return of_mapping("", ("{", "}"), Mapping(list(value), list(value.values())))
+    return Look("object", f"<{type(value).__name__}>")
 
 
 def _string(value: str) -> Look:

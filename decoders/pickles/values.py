@@ -5,6 +5,7 @@ unpickling would have done and do nothing. A value can hold itself and can be ne
 one by recursion without a bound, compare it with `==`, or expect `repr` to show more than its kind.
 """
 
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,23 +21,26 @@ class _Symbol(msgspec.Struct, eq=False):
 
 
 class Global(_Symbol):
-    """A class or function by name; `module` and `name` are as written, `path` is in Python 3's spelling."""
+    """A class or function by name: `module` and `name` as written, `path` what Python 3 would look up.
+
+    The two differ in protocols 0 to 2, which keep the names of Python 2: see `python3_path`.
+    """
 
     module: str
     name: str
-
-    @property
-    def path(self) -> str:
-        """The dotted name, with the Python 2 names that protocols 0 to 2 keep for builtins translated."""
-        module = _MODULES.get(self.module, self.module)
-        return f"{module}.{_BUILTINS.get(self.name, self.name) if module == 'builtins' else self.name}"
+    path: str
 
     def __repr__(self) -> str:
         return f"<Global {self.path[:200]!r}>"
 
 
-_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
-_BUILTINS = {"long": "int", "unicode": "str", "xrange": "range"}
+def python3_path(module: str, name: str) -> str:
+    """Return the dotted name that unpickling looks up for a Python 2 name, by the tables of `pickle` itself.
+
+    So `commands.getoutput` shows as the `subprocess.getoutput` that it would call.
+    """
+    module, name = NAME_MAPPING.get((module, name)) or (IMPORT_MAPPING.get(module, module), name)
+    return f"{module}.{name}"
 
 
 class Collection(_Symbol):

@@ -5,11 +5,12 @@ import json
 import pickle
 import pickletools
 import uuid
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.pickles import (
@@ -28,13 +29,16 @@ from decoders.pickles import (
     head,
     one_line,
     pickled_error,
+    plain_all,
     read,
     read_base64,
     to_item,
 )
+from decoders.pickles import plain as to_plain
 from decoders.pickles.opcodes import STOP, TABLE
 from decoders.tree import Item
 from tests import support_pickles
+from tests.support_fuzz import fuzz
 from tests.support_pickles import CASES
 
 CORPUS = Path(__file__).parent.parent / "data" / "pickles"
@@ -53,6 +57,7 @@ ONLY_IN_CORPUS = {
     "timestamp with fraction": ("2024-01-02 03:04:05.25",),
     "pandas timedelta": ("1 day, 0:00:00",),
     "missing": ("[NaT, <NA>]",),
+    "periods": (support_pickles.PERIODS,),
 }
 
 
@@ -108,8 +113,8 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(DATA, st.integers(0, 5))
+@fuzz
 def test_plain_data_comes_back(data: Any, protocol: int) -> None:
     pickled = pickle.dumps(data, protocol)
     assert plain(read(pickled)) == data
@@ -264,6 +269,69 @@ def test_the_errors_of_every_noob_release_are_read() -> None:
     assert seen >= 3
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_long_traceback_is_read_whole(protocol: int) -> None:
+    traceback = "\n".join(f'  File "é{number}.py", line {number}' for number in range(10_000))
+    assert len(traceback) > 200_000
+    value = {"err_type": KeyError, "err_args": ("k", "x" * 100_000), "traceback": traceback}
+    pickled = read(pickle.dumps(value, protocol))
+    error = pickled_error(pickled)
+    assert error is not None
+    assert error.traceback == traceback
+    assert plain_all(error.args) == value["err_args"]
+    item = to_item("value", pickled)
+    assert item.text.startswith("KeyError('k', 'xxx")
+    assert item.children is not None
+    (shown,) = (child for child in item.children() if child.name == "traceback")
+    assert shown.children is not None
+    lines = shown.children()
+    assert [line.text for line in lines[:200]] == [repr(line) for line in traceback.split("\n")[:200]]
+    assert lines[200].text == "… 9800 more"
+
+
+def test_a_long_note_and_the_text_of_a_far_traceback() -> None:
+    error = ValueError("boom")
+    error.__dict__["__notes__"] = ["n" * 100_000]
+    read_back = pickled_error(read(pickle.dumps(error)))
+    assert read_back is not None
+    assert read_back.notes == ("n" * 100_000,)
+    far = (
+        b"cmultiprocessing.pool\nrebuild_exc\n(cbuiltins\nValueError\n)RX\x40\x42\x0f\x00"
+        + b"t" * 1_000_000
+        + b"tR."
+    )
+    read_back = pickled_error(read(far))
+    assert read_back is not None
+    assert len(read_back.traceback) == 1_000_000
+
+
+# plain data from a tree
+
+
+@given(DATA)
+@fuzz
+def test_plain_data_is_taken_from_a_tree(data: Any) -> None:
+    taken = to_plain(read(pickle.dumps(data), limits=Limits(inline=8, string=8)))
+    assert not _comparable(data) or taken == data
+
+
+def _comparable(data: Any) -> bool:
+    """Whether a value is made of what has a plain form: sets and keys that are no strings have none."""
+    match data:
+        case list() | tuple():
+            return all(map(_comparable, data))
+        case dict():
+            return all(isinstance(key, str) and _comparable(value) for key, value in data.items())
+        case set() | frozenset():
+            return False
+    return True
+
+
+def test_what_is_not_plain_stays_a_symbol() -> None:
+    values = to_plain(read(pickle.dumps([{1}, {2: 3}, support_pickles.Point(), int])))
+    assert list(map(type, values)) == [Collection, Mapping, Call, Global]
+
+
 # what a pickle can say that no object shows
 
 
@@ -291,6 +359,8 @@ def test_what_would_be_called_is_named() -> None:
         (b"\x84\x07\x00\x00\x00.", "<class by extension code 7>"),
         (b"\x97\x98.", "<out-of-band buffer 0>"),
         (b"(iosmod\nThing\n.", "Thing()"),
+        (b"(imod\nthing\n.", "mod.thing()"),
+        (b"(cmod\nthing\no.", "mod.thing()"),
         (b"(I1\niosmod\nThing\n.", "Thing(1)"),
         (b"(cmod\nThing\nI1\no.", "Thing(1)"),
         (b"cmod\nThing\n)}\x92.", "Thing()"),
@@ -331,6 +401,49 @@ def test_rare_values_are_of_their_types() -> None:
     assert buffer.readonly
     number = read(b"L" + b"9" * 5000 + b"L\n.")
     assert isinstance(number, BigInteger)
+
+
+def test_names_of_python_2_show_as_what_is_looked_up() -> None:
+    """Protocols 0 to 2 translate names, by tables that a hostile pickle can use as a disguise."""
+    names = {*NAME_MAPPING, *((module, "x") for module in IMPORT_MAPPING), ("mod", "Thing")}
+    for module, name in names:
+        body = f"c{module}\n{name}\n.".encode()
+        if (module, name) in NAME_MAPPING:
+            meant = NAME_MAPPING[module, name]
+        else:
+            meant = (IMPORT_MAPPING.get(module, module), name)
+        for start in (b"", b"\x80\x01", b"\x80\x02"):
+            old = read(start + body)
+            assert isinstance(old, Global)
+            assert (old.module, old.name, old.path) == (module, name, ".".join(meant))
+        for start in (b"\x80\x03", b"\x80\x04", b"\x80\x02\x80\x05"):
+            new = read(start + body)
+            assert isinstance(new, Global)
+            assert new.path == f"{module}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"ccommands\ngetoutput\n(S'id'\ntR.", "subprocess.getoutput('id')"),
+        (b"(S'id'\nicommands\ngetoutput\n.", "subprocess.getoutput('id')"),
+        (b"ccPickle\nloads\n(S'x'\ntR.", "pickle.loads('x')"),
+        (b"curllib2\nRequest\n(S'x'\ntR.", "urllib.request.Request('x')"),
+        (b"c__builtin__\nunicode\n.", "str"),
+        (b"\x80\x03c__builtin__\nunicode\n.", "__builtin__.unicode"),
+        (b"\x80\x04cbuiltins\nunicode\n.", "unicode"),
+        (b"cexceptions\nValueError\n(S'boom'\ntR.", "ValueError('boom')"),
+    ],
+)
+def test_disguises_of_python_2(data: bytes, text: str) -> None:
+    assert one_line(read(data)) == text
+
+
+def test_a_name_that_changes_its_meaning_in_the_middle() -> None:
+    old, new = read(b"(c__builtin__\nlong\n\x80\x04c__builtin__\nlong\nt.").items  # type: ignore[union-attr]
+    assert isinstance(old, Global)
+    assert isinstance(new, Global)
+    assert (old.path, new.path) == ("builtins.int", "__builtin__.long")
 
 
 def test_uuid_of_protocol_2_with_a_safety_flag() -> None:

@@ -1,6 +1,7 @@
 """Pickles that mean harm: nothing runs, nothing grows without bound, there is always a value or a reason."""
 
 import base64
+import gc
 import json
 import pickle
 import pickletools
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.errors import DecodeError
+from decoders.pickled import PickledValue
 from decoders.pickles import (
     Collection,
     Limits,
@@ -30,6 +33,7 @@ from decoders.pickles import (
     read_base64,
     to_item,
 )
+from decoders.remote_errors import call_text, read_error
 from decoders.tree import Item
 
 CORPUS = Path(__file__).parent.parent / "data" / "pickles"
@@ -198,6 +202,69 @@ def test_limits_are_told(limits: Limits, reason: str) -> None:
     assert reason in value.reason
     assert value.limited
     look_at(value)
+
+
+SCALE = 20  # the limits are tried at this part of their size: what is measured is memory for each of them
+GREEDY = {
+    "dicts and memo": b"}\x94" * 20_000,
+    "operations": b"N" + b"NNs" * 20_000,
+    "appends": b"N" + b"Na" * 20_000,
+    "names": b"".join(b"c%x\nA\n" % number for number in range(12_000)),
+    "objects": b"cx\nY\nq\x00" + b"h\x00)\x81}b" * 12_000,
+    "memo alone": b"N" + b"\x94" * 100_000,
+    "numbers": b"(" + b"".join(b"M%c%c" % (i % 251, 1 + i % 250) for i in range(30_000)) + b"l",
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_little_input_takes_little_memory(name: str) -> None:
+    usual = Limits()
+    limits = Limits(opcodes=usual.opcodes // SCALE, structs=usual.structs // SCALE, memo=usual.memo // SCALE)
+    read(b"N.")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        value = read(GREEDY[name] + b".", limits=limits)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 75_000_000 / SCALE
+    if name != "numbers":
+        assert isinstance(value, Unreadable)
+        assert value.limited
+        assert "more than 10,000 lists" in value.reason or "remembers more than 20,000" in value.reason
+
+
+BIG = b"X\x00\x00\x10\x00" + b"x" * (1 << 20) + b"q\x00"
+REPEATED = {
+    "a string of a megabyte": BIG + b"((" + b"h\x00" * 9000 + b"tt",
+    "the same as arguments": BIG + b"(" + b"h\x00" * 9000 + b"t",
+    "a list of lists of it": BIG + b"((h\x00lq\x01(" + b"h\x01" * 3000 + b"lt",
+    "laughs": b"(" + laughs(40)[:-1] + b"t",
+    "laughs many times": b"(" + laughs(5)[:-1] + b"h\x05" * 3000 + b"t",
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_an_error_that_repeats_itself_is_bounded(name: str) -> None:
+    error = b"}(U\x08err_typecbuiltins\nValueError\nU\x08err_args" + _put_first(REPEATED[name])
+    text = base64.b64encode(error + b"U\x09tracebackU\x02tbu.").decode()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        value = read_error(PickledValue(text))
+        shown = call_text(value["err_type"], value["err_args"])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert value["err_type"] == "builtins.ValueError"
+    assert peak < 30_000_000
+    assert len(shown) < 25_000
+
+
+def _put_first(argument: bytes) -> bytes:
+    """A big string is remembered before it is used; it stays out of the dict by a pop."""
+    return argument.replace(BIG, BIG + b"0", 1)
 
 
 def test_long_strings_stay_where_they_are_within_the_line_limit() -> None:

@@ -81,7 +81,7 @@ def _long4(machine: Machine) -> None:
     if isinstance(data, bytes) and length <= _MOST_BYTES:
         machine.stack.append(int.from_bytes(data, "little", signed=True))
     else:
-        machine.stack.append(BigInteger(length, "bytes"))
+        machine.push(BigInteger(length, "bytes"))
 
 
 @opcode(b"F")

@@ -30,33 +30,33 @@ def _stack_global(machine: Machine) -> None:
     if isinstance(name, str) and isinstance(module, str) and len(name) + len(module) <= _LONGEST_NAME:
         machine.stack.append(machine.reference(module, name))
     else:
-        machine.stack.append(Operation("STACK_GLOBAL", [module, name]))
+        machine.push(Operation("STACK_GLOBAL", [module, name]))
 
 
 @opcode(b"\x82")
 def _ext1(machine: Machine) -> None:
-    machine.stack.append(Extension(machine.window[machine.position]))
+    machine.push(Extension(machine.window[machine.position]))
     machine.position += 1
 
 
 @opcode(b"\x83")
 def _ext2(machine: Machine) -> None:
-    machine.stack.append(Extension(machine.number(U2)))
+    machine.push(Extension(machine.number(U2)))
 
 
 @opcode(b"\x84")
 def _ext4(machine: Machine) -> None:
-    machine.stack.append(Extension(machine.number(I4)))
+    machine.push(Extension(machine.number(I4)))
 
 
 @opcode(b"P")
 def _persid(machine: Machine) -> None:
-    machine.stack.append(Persistent(machine.string_line("utf-8")))
+    machine.push(Persistent(machine.string_line("utf-8")))
 
 
 @opcode(b"Q")
 def _binpersid(machine: Machine) -> None:
-    machine.stack.append(Persistent(machine.stack.pop()))
+    machine.push(Persistent(machine.stack.pop()))
 
 
 @opcode(b"R")
@@ -83,13 +83,13 @@ def _inst(machine: Machine) -> None:
     module = _name(machine)
     function = machine.reference(module, _name(machine))
     items = machine.pop_mark()
-    machine.stack.append(Call(function, items, "INST"))
+    machine.push(Call(function, items, "INST"))
 
 
 @opcode(b"o")
 def _obj(machine: Machine) -> None:
     items = machine.pop_mark()
-    machine.stack.append(Call(items[0], items[1:], "OBJ"))
+    machine.push(Call(items[0], items[1:], "OBJ"))
 
 
 @opcode(b"b")
@@ -102,7 +102,8 @@ def _build(machine: Machine) -> None:
         else:
             target.states = [state]
     else:
-        machine.stack[-1] = Operation("BUILD", [target, state])
+        machine.stack.pop()
+        machine.push(Operation("BUILD", [target, state]))
 
 
 def _name(machine: Machine) -> str:
@@ -120,12 +121,12 @@ def _call(
     kwargs: Value = None,
 ) -> None:
     if not isinstance(args, Collection) or args.kind != "tuple":
-        machine.stack.append(Operation(by, [function, args]))
-    elif isinstance(function, Global) and function.module in ("copyreg", "copy_reg"):
-        machine.stack.append(_made_by_copyreg(function, args.items))
+        machine.push(Operation(by, [function, args]))
+    elif isinstance(function, Global) and function.path.startswith("copyreg."):
+        machine.push(_made_by_copyreg(function, args.items))
     else:
         # The list is shared: a tuple that gets its items later is no tuple, so nothing changes it.
-        machine.stack.append(Call(function, args.items, by, kwargs))
+        machine.push(Call(function, args.items, by, kwargs))
 
 
 def _made_by_copyreg(function: Global, args: list[Value]) -> Call:

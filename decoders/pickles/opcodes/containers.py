@@ -7,63 +7,63 @@ from decoders.pickles.values import Call, Collection, Mapping, Operation, Value
 
 @opcode(b"]")
 def _empty_list(machine: Machine) -> None:
-    machine.stack.append(Collection("list", []))
+    machine.push(Collection("list", []))
 
 
 @opcode(b")")
 def _empty_tuple(machine: Machine) -> None:
-    machine.stack.append(Collection("tuple", []))
+    machine.push(Collection("tuple", []))
 
 
 @opcode(b"}")
 def _empty_dict(machine: Machine) -> None:
-    machine.stack.append(Mapping([], []))
+    machine.push(Mapping([], []))
 
 
 @opcode(b"\x8f")
 def _empty_set(machine: Machine) -> None:
-    machine.stack.append(Collection("set", []))
+    machine.push(Collection("set", []))
 
 
 @opcode(b"l")
 def _list(machine: Machine) -> None:
     items = machine.pop_mark()
-    machine.stack.append(Collection("list", items))
+    machine.push(Collection("list", items))
 
 
 @opcode(b"t")
 def _tuple(machine: Machine) -> None:
     items = machine.pop_mark()
-    machine.stack.append(Collection("tuple", items))
+    machine.push(Collection("tuple", items))
 
 
 @opcode(b"\x91")
 def _frozenset(machine: Machine) -> None:
     items = machine.pop_mark()
-    machine.stack.append(Collection("frozenset", items))
+    machine.push(Collection("frozenset", items))
 
 
 @opcode(b"d")
 def _dict(machine: Machine) -> None:
     items = machine.pop_mark()
-    machine.stack.append(_mapping(items))
+    machine.push(_mapping(items))
 
 
 @opcode(b"\x85")
 def _tuple1(machine: Machine) -> None:
-    machine.stack.append(Collection("tuple", [machine.stack.pop()]))
+    machine.push(Collection("tuple", [machine.stack.pop()]))
 
 
 @opcode(b"\x86")
 def _tuple2(machine: Machine) -> None:
     last = machine.stack.pop()
-    machine.stack.append(Collection("tuple", [machine.stack.pop(), last]))
+    machine.push(Collection("tuple", [machine.stack.pop(), last]))
 
 
 @opcode(b"\x87")
 def _tuple3(machine: Machine) -> None:
     last, middle = machine.stack.pop(), machine.stack.pop()
-    machine.stack.append(Collection("tuple", [machine.stack.pop(), middle, last]))
+    machine.push(Collection("tuple", [machine.stack.pop(), middle, last]))
 
 
 @opcode(b"a")
@@ -102,7 +102,8 @@ def _extend(machine: Machine, items: list[Value]) -> None:
         else:
             target.items = items
     else:
-        machine.stack[-1] = Operation("APPENDS", [target, Collection("list", items)])
+        machine.stack.pop()
+        machine.push(Operation("APPENDS", [target, Collection("list", items)]))
 
 
 def _set_items(machine: Machine, items: list[Value]) -> None:
@@ -116,7 +117,8 @@ def _set_items(machine: Machine, items: list[Value]) -> None:
         known.keys.extend(more.keys)
         known.values.extend(more.values)
     else:
-        machine.stack[-1] = Operation("SETITEMS", [target, more])
+        machine.stack.pop()
+        machine.push(Operation("SETITEMS", [target, more]))
 
 
 def _mapping(items: list[Value]) -> Mapping:

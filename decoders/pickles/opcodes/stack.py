@@ -98,6 +98,7 @@ def _proto(machine: Machine) -> None:
         raise BrokenPickleError(
             f"it says it is of protocol {protocol}; {HIGHEST_PROTOCOL} is the highest known"
         )
+    machine.protocol = protocol
 
 
 @opcode(b"\x95")
@@ -107,7 +108,7 @@ def _frame(machine: Machine) -> None:
 
 @opcode(b"\x97")
 def _next_buffer(machine: Machine) -> None:
-    machine.stack.append(machine.next_buffer())
+    machine.push(machine.next_buffer())
 
 
 @opcode(b"\x98")
