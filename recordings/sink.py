@@ -9,8 +9,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +28,7 @@ from recordings.layout import (
     ROW_INDEX_MEDIA_TYPE,
 )
 from recordings.locks import lock_for_writing
+from recordings.version import VERSION
 
 
 class Definitions(Protocol):
@@ -75,7 +74,7 @@ class FileSink:
         self._metadata: list[MetadataIndex] = []
         self._file = _create(path, force=force)
         lock_for_writing(self._file)
-        library = f"tubetap {_version()}"
+        library = f"tubetap {VERSION}"
         try:
             self._add_metadata(
                 METADATA,
@@ -196,11 +195,3 @@ def _create(path: Path, *, force: bool) -> int:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise RecordingError(f"can't write to {path.parent}: record elsewhere with -o") from None
         raise RecordingError(f"can't create {path}: {error.strerror}") from None
-
-
-@cache
-def _version() -> str:
-    try:
-        return version("tubetap")
-    except PackageNotFoundError:
-        return "0"

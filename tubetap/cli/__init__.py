@@ -17,7 +17,7 @@ from decoders.errors import DecodeError
 from decoders.text import safe
 from proxy.errors import ProxyError
 from recordings.errors import RecordingError
-from tubetap.version import version
+from recordings.version import VERSION
 
 __all__ = ["main", "tubetap"]
 
@@ -79,7 +79,7 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )
-@click.version_option(version(), prog_name="tubetap")
+@click.version_option(VERSION, prog_name="tubetap")
 def tubetap() -> None:
     """Watch, record and replay what crosses the wire between ZeroMQ processes.
 

@@ -11,6 +11,7 @@ from recordings.export.formats import FORMATS, Format, byte_pieces, find_format,
 from recordings.filters import Filter
 from recordings.output_files import whole_file, whole_output
 from recordings.recording import Recording
+from recordings.version import VERSION
 from tubetap.cli.figures import quantity
 from tubetap.cli.files import (
     Progress,
@@ -21,7 +22,6 @@ from tubetap.cli.files import (
     progress,
     recording_argument,
 )
-from tubetap.version import version
 
 FORMAT_HELP = "; ".join(f"{each.name} ({each.help})" for each in FORMATS)
 
@@ -97,7 +97,7 @@ def _write(
             for text in text_pieces(chosen, recording, counted, fields=fields, limit=limit):
                 file.write(text.encode("utf-8", "backslashreplace"))
         else:
-            for data in byte_pieces(recording, counted, version()):
+            for data in byte_pieces(recording, counted, VERSION):
                 file.write(data)
 
 
