@@ -10,8 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from tui import text
+from tui.cells import Cell
 from tui.keys import KEYS, bindings
-from tui.widgets.lines import Cell, Line, Lines
+from tui.widgets.line import Line
+from tui.widgets.lines import Lines
 from tui.widgets.safe_input import SafeInput
 
 BOX_CSS = """

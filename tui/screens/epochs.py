@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from tui import text
+from tui.cells import Cell
 from tui.keys import bindings
 from tui.screens.base import RecordingScreen
 from tui.stuck import COMMAND, USUAL_FACTOR, begun_ns, usual_ns, waits_for
 from tui.viewer import Changes, Viewer
-from tui.widgets.lines import Cell, Line, Lines
+from tui.widgets.line import Line
+from tui.widgets.lines import Lines
 
 NODE_WIDTH = 12
 

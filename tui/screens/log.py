@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 
 from recordings.session import LogEntry
 from tui import text as writing
+from tui.cells import Cell
 from tui.keys import bindings
 from tui.screens.base import RecordingScreen
 from tui.viewer import Changes, Viewer
-from tui.widgets.lines import Cell, Lines
+from tui.widgets.lines import Lines
 from tui.widgets.search_line import SearchLine
 
 STYLES = {

@@ -10,9 +10,9 @@ from decoders import registry
 from recordings.errors import RecordingError
 from recordings.rows import Flag
 from tui import export, text
+from tui.cells import Cell
 from tui.screens.ask import Ask, Choose
 from tui.viewer import Viewer, find_place
-from tui.widgets.lines import Cell
 
 if TYPE_CHECKING:
     from tui.app import TubetapApp

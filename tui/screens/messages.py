@@ -7,12 +7,12 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from recordings.filters import FilterError
 from tui import terms
 from tui.keys import bindings
 from tui.related import related
 from tui.screens.base import RecordingScreen
 from tui.screens.message_actions import MessageActions
+from tui.screens.message_search import MessageSearch
 from tui.viewer import Changes, Viewer
 from tui.widgets.detail import Detail
 from tui.widgets.filter_line import FilterLine
@@ -27,7 +27,7 @@ REST_FOLLOWING_S = 0.5
 """or, while it follows and never rests, this often."""
 
 
-class MessagesScreen(MessageActions, RecordingScreen):
+class MessagesScreen(MessageActions, MessageSearch, RecordingScreen):
     """The list of messages and all that hangs on it."""
 
     name_in_bar = "messages"
@@ -133,7 +133,7 @@ class MessagesScreen(MessageActions, RecordingScreen):
                     self.side.refreshed()
                 self.detail.refreshed()
         if viewer.search is not None:
-            self._search_on()
+            self.search_on()
             if slow:
                 self.search_line.refreshed()
 
@@ -274,68 +274,6 @@ class MessagesScreen(MessageActions, RecordingScreen):
         """Show all messages."""
         self.viewer.show_only_marked(False)
         self.filter_line.set_text("")
-
-    # Search
-
-    def action_search(self) -> None:
-        """Ask what to search."""
-        self.search_line.edit()
-
-    def search_for(self, text: str) -> None:
-        """Start a search and go to its first match; "" ends it."""
-        if not text:
-            self.end_search()
-            self.set_focus(self.messages)
-            return
-        try:
-            self.viewer.start_search(text, self.messages.current or 0)
-        except FilterError as error:
-            self.search_line.complain(error.message)
-            return
-        assert self.viewer.search is not None
-        self._set_needle(self.viewer.search.needle)
-        self.set_focus(self.messages)
-        current = self.messages.current
-        self._search_from = -1 if current is None else current - 1
-        self.viewer.search.pending = 1
-        self._search_on()
-        self.search_line.refreshed()
-
-    _search_from: int = -1
-
-    def action_find(self, direction: int) -> None:
-        """Go to the next or previous match."""
-        if self.viewer.search is None:
-            self.search_line.edit()
-            return
-        self.viewer.search.pending = direction
-        self._search_from = self.messages.current if self.messages.current is not None else -1
-        self._search_on()
-
-    def _search_on(self) -> None:
-        """Go to the match that is asked for, if it is found by now."""
-        search = self.viewer.search
-        if search is None or not search.pending:
-            return
-        search.update(len(self.viewer.rows))
-        row = search.near(self.viewer.shown, self._search_from, search.pending)
-        if row is not None:
-            search.pending = 0
-            self.messages.show_row(row)
-        elif search.progress is None:
-            search.pending = 0
-        self.search_line.refreshed()
-
-    def end_search(self) -> None:
-        """Forget the search."""
-        self.viewer.end_search()
-        self._set_needle("")
-        self.search_line.refreshed()
-
-    def _set_needle(self, needle: str) -> None:
-        self.messages.needle = needle
-        self.messages.repaint()
-        self.detail.set_needle(needle)
 
     # Jumps
 

@@ -8,10 +8,12 @@ from textual.app import ComposeResult
 
 from recordings.nodes import NodeInfo
 from tui import rates, text
+from tui.cells import Cell
 from tui.keys import bindings
 from tui.screens.base import RecordingScreen
 from tui.viewer import Changes, Viewer
-from tui.widgets.lines import Cell, Line, Lines
+from tui.widgets.line import Line
+from tui.widgets.lines import Lines
 from tui.widgets.side_panel import STATE_STYLES
 
 

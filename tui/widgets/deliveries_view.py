@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from tui import text
+from tui.cells import Cell
 from tui.deliveries import Outcome
-from tui.widgets.lines import Cell, Lines
+from tui.widgets.lines import Lines
 
 WORDS = {
     "delivered": ("delivered", "ok"),

@@ -14,13 +14,15 @@ from textual.widget import Widget
 from decoders import registry
 from recordings.errors import RecordingError
 from tui import text
+from tui.cells import Cell
 from tui.columns import STYLES, names_text, type_text
 from tui.deliveries import outcomes
 from tui.viewer import Viewer
 from tui.widgets.deliveries_view import DeliveriesView
 from tui.widgets.hex_view import HexView
 from tui.widgets.json_view import JsonView
-from tui.widgets.lines import Cell, Line, Lines
+from tui.widgets.line import Line
+from tui.widgets.lines import Lines
 from tui.widgets.tree_view import TreeView
 
 TABS = ("Decoded", "JSON", "Frames/hex", "Deliveries")

@@ -4,7 +4,8 @@ import bisect
 from collections.abc import Sequence
 
 from tui import text
-from tui.widgets.lines import Cell, Lines
+from tui.cells import Cell
+from tui.widgets.lines import Lines
 
 BYTES_A_LINE = 16
 NARROW = 74

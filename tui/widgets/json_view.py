@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tui import json_text
-from tui.widgets.lines import Cell, Lines
+from tui.cells import Cell
+from tui.widgets.lines import Lines
 
 MAX_BYTES = 8 << 20
 """Only the beginning of a longer payload is laid out."""

@@ -6,8 +6,9 @@ from textual import events
 from textual.binding import ActiveBinding
 from textual.widgets import Input
 
+from tui.cells import Cell
 from tui.keys import BY_ID, KEYS
-from tui.widgets.lines import Cell, Line
+from tui.widgets.line import Line
 
 AT_MOST = 7
 BY_RANK = sorted((key for key in KEYS if key.footer), key=lambda key: key.footer)

@@ -9,7 +9,6 @@ that arrives).
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -18,37 +17,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.cells import Cell, cut, highlighted, width_of
 from tui.keys import bindings
-
-Cell = tuple[str, str]
-"""A piece of a line: its text, already safe for a terminal, and the name of its style ("" for plain)."""
-
-STYLES = (
-    "dim",
-    "bold",
-    "head",
-    "key",
-    "string",
-    "number",
-    "word",
-    "ok",
-    "warning",
-    "error",
-    "event",
-    "process",
-    "status",
-    "match",
-    "cell",
-    "cursor",
-    "cursor-focus",
-    "bar",
-    "thumb",
-)
-"""The names of the styles a cell may have."""
-
-FAINT = ("dim", "head", "status")
-"""Styles that are the text colour, nearer to the background."""
-FAINTNESS = 0.62
+from tui.widgets.line_styles import CSS, FAINT, FAINTNESS, STYLES
 
 
 class Lines(Widget, can_focus=True):
@@ -62,29 +33,7 @@ class Lines(Widget, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
 
-    DEFAULT_CSS = """
-    Lines { width: 1fr; height: 1fr; background: $background; color: $foreground; }
-    Lines > .lines--bold { text-style: bold; }
-    Lines > .lines--head { text-style: bold; }
-    Lines > .lines--key { color: $text-primary; }
-    Lines > .lines--string { color: $text-success; }
-    Lines > .lines--number { color: $text-accent; }
-    Lines > .lines--word { color: $text-secondary; text-style: italic; }
-    Lines > .lines--ok { color: $text-success; }
-    Lines > .lines--warning { color: $text-warning; text-style: bold; }
-    Lines > .lines--error { color: $text-error; text-style: bold; }
-    Lines > .lines--event { color: $text-primary; }
-    Lines > .lines--process { color: $text-accent; }
-    Lines > .lines--match { background: $warning; color: $background; text-style: bold; }
-    Lines > .lines--cell { text-style: reverse; }
-    Lines > .lines--cursor { background: $surface; }
-    Lines > .lines--cursor-focus { background: $boost; text-style: bold; }
-    Lines > .lines--bar { color: $panel; }
-    Lines > .lines--thumb { color: $primary; }
-    Lines:ansi > .lines--dim, Lines:ansi > .lines--head, Lines:ansi > .lines--status { text-style: dim; }
-    Lines:ansi > .lines--match { text-style: reverse bold; }
-    Lines:ansi > .lines--bar { text-style: dim; }
-    """
+    DEFAULT_CSS = CSS
 
     BINDINGS = bindings(
         "move.down",
@@ -208,14 +157,14 @@ class Lines(Widget, can_focus=True):
         segments: list[Segment] = []
         for text, name in cells:
             if skip:
-                length = len(text) if text.isascii() else cell_len(text)
+                length = width_of(text)
                 if length <= skip:
                     skip -= length
                     continue
                 text, skip = text[skip:], 0
-            length = len(text) if text.isascii() else cell_len(text)
+            length = width_of(text)
             if length > room:
-                text = _cut(text, room)
+                text = cut(text, room)
                 length = room
             if length:
                 segments.append(Segment(text, self.style_of(name, cursor)))
@@ -383,51 +332,3 @@ class Lines(Widget, can_focus=True):
     def on_blur(self) -> None:
         """Show the cursor as inactive."""
         self.repaint_line(self.cursor)
-
-
-class Line(Lines, can_focus=False):
-    """A single line without a cursor, such as a heading."""
-
-    has_cursor = False
-
-    DEFAULT_CSS = "Line { height: 1; }"
-
-    def line_count(self) -> int:
-        """One line."""
-        return 1
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Stay."""
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Stay."""
-
-
-def highlighted(cells: Sequence[Cell], needle: str) -> list[Cell]:
-    """Split the cells where the needle occurs, ignoring case, and give the occurrences the style "match"."""
-    wanted = needle.casefold()
-    result: list[Cell] = []
-    for text, name in cells:
-        folded = text.casefold()
-        at = folded.find(wanted)
-        if at < 0 or len(folded) != len(text):
-            result.append((text, name))
-            continue
-        start = 0
-        while at >= 0:
-            if at > start:
-                result.append((text[start:at], name))
-            result.append((text[at : at + len(wanted)], "match"))
-            start = at + len(wanted)
-            at = folded.find(wanted, start)
-        if start < len(text):
-            result.append((text[start:], name))
-    return result
-
-
-def _cut(text: str, width: int) -> str:
-    if text.isascii():
-        return text[:width]
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width)

@@ -14,9 +14,11 @@ from decoders.summary import summarize
 from recordings.errors import RecordingError
 from recordings.rows import Row
 from tui import text
+from tui.cells import Cell
 from tui.columns import STYLES, Column, cell_text, lay_out, term_for
 from tui.viewer import Viewer
-from tui.widgets.lines import Cell, Line, Lines
+from tui.widgets.line import Line
+from tui.widgets.lines import Lines
 
 SUMMARY_BUDGET_S = 0.02
 SUMMARIES_KEPT = 4_000

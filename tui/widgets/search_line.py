@@ -7,9 +7,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui import text
+from tui.cells import Cell
 from tui.keys import bindings
 from tui.viewer import Viewer
-from tui.widgets.lines import Cell, Line
+from tui.widgets.line import Line
 from tui.widgets.safe_input import SafeInput
 
 

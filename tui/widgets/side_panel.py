@@ -10,11 +10,12 @@ from typing import Literal
 from textual.message import Message
 
 from tui import rates, terms, text
+from tui.cells import Cell
 from tui.columns import MARKS
 from tui.facets import FROM_KEY, NODE_KEY, TYPE_KEY
 from tui.keys import bindings
 from tui.viewer import Viewer
-from tui.widgets.lines import Cell, Lines
+from tui.widgets.lines import Lines
 
 LIVE_SPAN_NS = 60 * 1_000_000_000
 AT_MOST = 200

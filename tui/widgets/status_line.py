@@ -5,9 +5,10 @@ stuck.
 from collections.abc import Sequence
 
 from tui import rates, text
+from tui.cells import Cell
 from tui.stuck import stuck
 from tui.viewer import Viewer
-from tui.widgets.lines import Cell, Line
+from tui.widgets.line import Line
 
 LAG_SHOWN_NS = 1_000_000_000
 """From here on the line says how far the display is behind."""

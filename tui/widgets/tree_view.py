@@ -10,7 +10,8 @@ from textual import events
 from decoders.arrays import ArrayView
 from decoders.tree import Item
 from tui import picture
-from tui.widgets.lines import Cell, Lines
+from tui.cells import Cell
+from tui.widgets.lines import Lines
 
 STYLES = {
     "string": "string",
