@@ -10,6 +10,7 @@ from recordings.records import (
     Deliveries,
     Endpoint,
     Loss,
+    Node,
     Note,
     Output,
     Process,
@@ -17,7 +18,7 @@ from recordings.records import (
     Subscription,
 )
 
-ControlRecord = Process | Endpoint | Connection | Subscription | Output | Note | Loss
+ControlRecord = Process | Endpoint | Connection | Subscription | Output | Note | Loss | Node
 """The control records that a recorder gives to a writer; Deliveries are made by the writer."""
 
 TYPES: Final[dict[str, type[Record]]] = {
@@ -29,6 +30,7 @@ TYPES: Final[dict[str, type[Record]]] = {
     "output": Output,
     "note": Note,
     "loss": Loss,
+    "node": Node,
 }
 
 _KINDS: Final = {type_: kind for kind, type_ in TYPES.items()}

@@ -142,10 +142,11 @@ _CONTROL_FIELDS: Final[dict[str, dict[str, Any]]] = {
         "connection": _COUNT,
         "reason": _TEXT,
     },
+    "node": {"name": _TEXT, "state": _TEXT, "outbox": _TEXT, "signals": _TEXTS, "slots": _TEXTS},
 }
 
 CONTROL_KINDS: Final = tuple(_CONTROL_FIELDS)
-"""Kinds of control records, in the order of `recordings.records`; each has the channel `/tubetap/<kind>`."""
+"""Kinds of control records, numbered in blocks in this order; each has the channel `/tubetap/<kind>`."""
 
 
 def message_schema(type_: str) -> tuple[str, bytes]:

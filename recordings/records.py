@@ -80,6 +80,18 @@ class Subscription(Record, frozen=True, kw_only=True):
     form: Literal["command", "message"] = "command"
 
 
+class Node(Record, frozen=True, kw_only=True):
+    """What a node had told of itself before this recording went on from another one; `time_ns` is since when
+    it is in `state`. The fields are those of noob's `identify`.
+    """
+
+    name: str
+    state: str = ""
+    outbox: str = ""
+    signals: tuple[str, ...] | None = None
+    slots: tuple[str, ...] | None = None
+
+
 class Deliveries(Record, frozen=True, kw_only=True):
     """Which messages one connection carried, and when: a batch of runs.
 

@@ -6,21 +6,25 @@ copy. Until then nothing is on disk: if the recorder is killed, its ring is gone
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from decoders.envelope import Envelope
+from recordings.block import Block
 from recordings.chunks import Pending, SealedChunk, seal
 from recordings.control import ControlRecord, kind_of
-from recordings.preamble import Preamble
+from recordings.errors import DiskError, RecordingError
+from recordings.preamble import Preamble, told
 from recordings.records import Endpoint
-from recordings.rotation import part_path
+from recordings.rotation import free_part, part_path
 from recordings.sink import Definitions, FileSink
 from recordings.vocabulary import Vocabulary
 from recordings.writer import RecordingWriter
 
 RING_BYTES: Final = 256 << 20
+_RETRY_NS: Final = 10_000_000_000
 AFTER_ERROR_NS: Final = 2_000_000_000
 """How long a ring waits after an `error` message, so that what the error led to is in the file as well."""
 
@@ -33,6 +37,8 @@ class Ring:
         self.attachments: list[tuple[str, str, bytes]] = []
         self.preamble = Preamble()
         self.last_error_ns: int | None = None
+        self.let_go = 0
+        self._told: deque[Block | None] = deque()
         self._path = path
         self._keep_ns = keep_ns
         self._keep_bytes = keep_bytes
@@ -51,11 +57,13 @@ class Ring:
     def write(self, sealed: SealedChunk) -> None:
         """Keep a chunk, and let go of those that are too old by now."""
         self.chunks.append(replace(sealed, block=None))
+        self._told.append(None if sealed.block is None else told(sealed.block))
         self._size += sealed.size
         if sealed.errors and self.last_error_ns is None:
             self.last_error_ns = sealed.end_time
         oldest = sealed.end_time - self._keep_ns
         while self.chunks[0].end_time < oldest or (self._size > self._keep_bytes and len(self.chunks) > 1):
+            self.let_go += self.chunks[0].rows
             self._drop()
 
     def clear(self) -> None:
@@ -79,13 +87,16 @@ class Ring:
         self._size -= dropped.size
         for record in dropped.records:
             self.preamble.remember(record)
+        block = self._told.popleft()
+        if block is not None:
+            self.preamble.remember_nodes(block)
 
 
 class RingWriter:
     """As RecordingWriter, but writes only the last `ring_ns` before an `error` message, a `dump` or the end.
 
-    Each time a new file is made: `path`, then `part_path`. `paths` are those that were. Further arguments are
-    RecordingWriter's.
+    Each time a new file is made: `path`, then `part_path`. `paths` are those that were. `force` is for `path`
+    alone: later files go round those that are there. Further arguments are RecordingWriter's.
     """
 
     def __init__(
@@ -106,6 +117,7 @@ class RingWriter:
         self._after_error_ns = min(AFTER_ERROR_NS, ring_ns // 2)
         self._part = 0
         self._paths: list[Path] = []
+        self._not_before_ns = 0
         self._vocabulary = Vocabulary()
         self._ring = Ring(self._base, ring_ns, ring_bytes)
         self._writer = RecordingWriter(
@@ -121,6 +133,11 @@ class RingWriter:
     def paths(self) -> tuple[Path, ...]:
         """The files written so far, in order."""
         return tuple(self._paths)
+
+    @property
+    def let_go(self) -> int:
+        """How many messages became too old before anything had them written."""
+        return self._ring.let_go
 
     @property
     def size(self) -> int:
@@ -168,11 +185,21 @@ class RingWriter:
         self._writer.record(record)
 
     def tick(self, now_ns: int) -> None:
-        """As RecordingWriter.tick; a while after an `error` message it writes the file."""
+        """As RecordingWriter.tick; a while after an `error` message it writes the file.
+
+        Raises DiskError if that can't be done; it is tried again later.
+        """
         self._writer.tick(now_ns)
         seen = self._ring.last_error_ns
-        if self._on_error and seen is not None and now_ns - seen >= self._after_error_ns:
-            self.dump()
+        if (
+            not self._on_error
+            or seen is None
+            or now_ns < max(seen + self._after_error_ns, self._not_before_ns)
+        ):
+            return
+        self._not_before_ns = now_ns + _RETRY_NS
+        self.dump()
+        self._not_before_ns = 0
 
     def flush(self) -> None:
         """As RecordingWriter.flush."""
@@ -185,22 +212,31 @@ class RingWriter:
     def dump(self) -> Path | None:
         """Write what is kept to a new file, and begin anew; None if nothing was kept.
 
-        Raises RecordingError if the file can't be made or written; the ring is kept then.
+        Raises DiskError if the file can't be made or written; the ring is kept then.
         """
         self._writer.flush()
         if not self._ring.chunks:
             return None
-        part = self._part + 1
-        while part > 1 and not self._force and part_path(self._base, part).exists():
-            part += 1
+        part = free_part(self._base, self._part + 1)
         path = part_path(self._base, part)
-        sink = FileSink(path, {**self._facts, "ring": "yes", "part": str(part)}, force=self._force)
+        try:
+            sink = FileSink(
+                path, {**self._facts, "ring": "yes", "part": str(part)}, force=self._force and part == 1
+            )
+        except DiskError:
+            raise
+        except RecordingError as error:
+            raise DiskError(str(error), reason=str(error)) from None
         try:
             for sealed in [*self._preamble(), *self._ring.chunks]:
                 sink.write(sealed)
             for attachment in self._ring.attachments:
                 sink.attach(*attachment)
             sink.finish(self._vocabulary)
+        except DiskError:
+            with suppress(OSError):
+                path.unlink()
+            raise
         finally:
             sink.close()
         self._part = part

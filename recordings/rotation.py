@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from decoders.envelope import Envelope
+from recordings.chunks import SealedChunk
 from recordings.control import ControlRecord
 from recordings.errors import DiskError, RecordingError
 from recordings.preamble import Preamble
 from recordings.records import Endpoint
+from recordings.sink import FileSink
 from recordings.writer import RecordingWriter
 
 _RETRY_NS: Final = 10_000_000_000
@@ -25,12 +27,33 @@ def part_path(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
 
 
+def free_part(path: Path, number: int) -> int:
+    """The number of the next part, from `number` on, whose name is free; the first part has the name that
+    was asked for."""
+    while number > 1 and part_path(path, number).exists():
+        number += 1
+    return number
+
+
+class _Part(FileSink):
+    """A file that tells the preamble of the next one what nodes say of themselves."""
+
+    def __init__(self, path: Path, facts: Mapping[str, str], preamble: Preamble, *, force: bool) -> None:
+        super().__init__(path, facts, force=force)
+        self._preamble = preamble
+
+    def write(self, sealed: SealedChunk) -> None:
+        super().write(sealed)
+        if sealed.block is not None:
+            self._preamble.remember_nodes(sealed.block)
+
+
 class RotatingWriter:
     """As RecordingWriter, but goes on in a new file when one has `rotate_bytes` or lasts `rotate_ns`.
 
     Of the files, only the last `keep` stay. `paths` are those that are there, the current one last. Facts
-    "part" and "continues" (name of the file before) stand in each file. Further arguments are
-    RecordingWriter's.
+    "part" and "continues" (name of the file before) stand in each file. `force` is for `path` alone: later
+    parts go round files that are there. Further arguments are RecordingWriter's.
     """
 
     def __init__(
@@ -55,7 +78,7 @@ class RotatingWriter:
         self._preamble = Preamble()
         self._part = 0
         self._began_ns: int | None = None
-        self._paths: deque[Path] = deque()
+        self._parts: deque[tuple[Path, int]] = deque()
         self._force = force
         self._not_before_ns = 0
         self._writer = self._open(0, 0)
@@ -68,7 +91,12 @@ class RotatingWriter:
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files of this recording that are kept, in order."""
-        return tuple(self._paths)
+        return tuple(path for path, _ in self._parts)
+
+    @property
+    def let_go(self) -> int:
+        """How many messages were in files that are no longer kept."""
+        return self._parts[0][1]
 
     @property
     def size(self) -> int:
@@ -165,21 +193,20 @@ class RotatingWriter:
         # Without its end the old file is still readable; what is being recorded now matters more.
         with suppress(DiskError):
             old.close()
-        while self._keep is not None and len(self._paths) > self._keep:
+        while self._keep is not None and len(self._parts) > self._keep:
             with suppress(OSError):
-                self._paths.popleft().unlink()
+                self._parts.popleft()[0].unlink()
 
     def _open(self, first_id: int, now_ns: int) -> RecordingWriter:
-        part = self._part + 1
-        while part > 1 and not self._force and part_path(self._base, part).exists():
-            part += 1
+        part = free_part(self._base, self._part + 1)
         facts = {**self._facts, "part": str(part)}
-        if self._paths:
-            facts["continues"] = self._paths[-1].name
+        if self._parts:
+            facts["continues"] = self._parts[-1][0].name
         path = part_path(self._base, part)
-        writer = RecordingWriter(path, facts=facts, first_id=first_id, force=self._force, **self._options)
+        sink = _Part(path, facts, self._preamble, force=self._force and part == 1)
+        writer = RecordingWriter(path, facts=facts, first_id=first_id, sink=sink, **self._options)
         for record in self._preamble.records():
             writer.record(record, log_ns=now_ns)
         self._part = part
-        self._paths.append(path)
+        self._parts.append((path, first_id))
         return writer

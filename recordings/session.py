@@ -22,6 +22,7 @@ from recordings.records import (
     Connection,
     Endpoint,
     Loss,
+    Node,
     Note,
     Output,
     Process,
@@ -187,6 +188,16 @@ class Session:
             node = self.nodes[name] = NodeInfo(name)
         return node
 
+    def _known(self, record: Node) -> None:
+        """What a node had said of itself before the recording began."""
+        node = self._node(record.name)
+        if node is None:
+            return
+        node.outbox = record.outbox or node.outbox
+        node.signals, node.slots = record.signals, record.slots
+        if record.state and node.enter(record.state, record.time_ns):
+            self._log.say(record.time_ns, "node", f"{node.name} is {record.state}", node=node.name)
+
     def _identify(self, identity: Identity, type_: str, time_ns: int, row: int) -> None:
         """What a node said of itself, or what the command node announced of it."""
         node = self._node(identity.node_id)
@@ -222,6 +233,8 @@ class Session:
                 self.notes.append(record)
                 what = "" if record.message is None else f" on message {record.message}"
                 self._log.say(record.time_ns, "note", f"note{what}: {record.text}")
+            case Node():
+                self._known(record)
             case Loss():
                 self.losses.append(record)
                 self._log.say(record.time_ns, "loss", _loss_text(record), connection=record.connection)

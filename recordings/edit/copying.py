@@ -23,7 +23,7 @@ from recordings.errors import RecordingError
 from recordings.filters.values import Mask
 from recordings.notes import notes_path, read_notes
 from recordings.recording import Recording
-from recordings.records import Connection, Endpoint, Loss, Note, Output, Process, Record, Subscription
+from recordings.records import Connection, Endpoint, Loss, Note, Record, Subscription
 from recordings.rows import NO_CONNECTION
 from recordings.writer import RecordingWriter
 
@@ -177,7 +177,7 @@ class _Copier:
     def _record(self, source: Source, record: Record) -> None:
         if isinstance(record, Note):
             self.notes.append((source, record))
-        elif isinstance(record, Process | Endpoint | Connection | Subscription | Output | Loss):
+        elif isinstance(record, ControlRecord):
             self._write(source, record)
 
     def _write(self, source: Source, record: ControlRecord) -> None:

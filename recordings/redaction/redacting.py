@@ -25,7 +25,18 @@ from recordings.filters.values import Mask
 from recordings.notes import notes_path, read_notes
 from recordings.output_files import whole_file
 from recordings.recording import Recording
-from recordings.records import Connection, Endpoint, Loss, Note, Output, Peer, Process, Record, Subscription
+from recordings.records import (
+    Connection,
+    Endpoint,
+    Loss,
+    Node,
+    Note,
+    Output,
+    Peer,
+    Process,
+    Record,
+    Subscription,
+)
 from recordings.redaction.inside import pieces
 from recordings.redaction.leaks import Leak, LeakScan
 from recordings.redaction.pseudonyms import Pseudonyms
@@ -155,6 +166,14 @@ class Redactor:
                 return None
             case Output() | Note():
                 changes = {"text": scrubber.text(record.text)}
+            case Node():
+                changes = {
+                    "name": scrubber.text(record.name),
+                    "state": scrubber.text(record.state),
+                    "outbox": scrubber.text(record.outbox),
+                    "signals": self._names(record.signals),
+                    "slots": self._names(record.slots),
+                }
             case Loss():
                 changes = {"reason": scrubber.text(record.reason)}
         return msgspec.structs.replace(record, **changes)
@@ -200,6 +219,9 @@ class Redactor:
                 return json.dumps(self.scrubber.arguments(arguments))
         return self.scrubber.text(value)
 
+    def _names(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(map(self.scrubber.text, names))
+
     def _peer(self, peer: Peer | None) -> Peer | None:
         if peer is None:
             return None
@@ -211,7 +233,7 @@ class Redactor:
         )
 
     def _any_record(self, record: Record) -> None:
-        if isinstance(record, Process | Endpoint | Connection | Subscription | Output | Note | Loss):
+        if isinstance(record, ControlRecord):
             self.record(record)
 
     def _survey_row(self, row: int) -> None:

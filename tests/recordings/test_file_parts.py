@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from decoders.envelope import read_envelope
-from recordings.errors import RecordingError
+from recordings.errors import DiskError, RecordingError
 from recordings.maintain import recover
 from recordings.recording import Recording
 from recordings.records import Connection, Process, Subscription
@@ -245,3 +245,86 @@ def test_batches_too(tmp_path: Path, rotating: bool) -> None:
     writer.close()
     assert len(writer.paths) == (2 if rotating else 1)
     assert read(writer.paths) == sent
+
+
+def test_a_later_part_knows_what_nodes_said_before(tmp_path: Path) -> None:
+    rotating = RotatingWriter(tmp_path / "run.mcap", facts={}, rotate_ns=SECOND)
+    ring, _ = ring_of_a_second(tmp_path / "ring.mcap")
+    for writer in (rotating, ring):
+        introduce(writer)
+        traffic = Traffic(writer)
+        says(traffic, 5, "identify", "a", '{"node_id":"a","status":"waiting","signals":["x"],"slots":[]}')
+        says(traffic, 5, "status", "a", '"ready"')
+        ready = traffic.now_ns
+        says(traffic, 6, "identify", "b", '{"node_id":"b","status":"ready"}')
+        traffic.now_ns += 5 * SECOND
+        writer.record(Connection(time_ns=traffic.now_ns, id=6, endpoint=3, state="closed"))
+        gone = traffic.now_ns
+        for epoch in range(5):
+            traffic.message(event("a", epoch), step_ns=2 * SECOND)
+        writer.close()
+        with Recording.open(writer.paths[-1]) as recording:
+            assert "identify" not in recording.rows.types
+            nodes = recording.session.nodes
+            assert (nodes["a"].state, nodes["a"].since_ns) == ("ready", ready)
+            assert (nodes["a"].signals, nodes["a"].slots, nodes["b"].signals) == (("x",), (), None)
+            assert (nodes["b"].state, nodes["b"].since_ns) == ("gone", gone)
+    assert ring.let_go >= 5
+
+
+def ring_of_a_second(path: Path) -> tuple[RingWriter, Traffic]:
+    writer = RingWriter(path, facts={}, ring_ns=SECOND)
+    return writer, Traffic(writer)
+
+
+def says(traffic: Traffic, connection: int, type_: str, node: str, value: str) -> None:
+    frames = (type_.encode(), plain(type_, node, value))
+    traffic.message(frames, endpoint=3, connection=connection, direction="in")
+
+
+def test_only_the_file_that_was_named_is_written_over(tmp_path: Path) -> None:
+    for name in ("run.mcap", "ring.mcap"):
+        path = tmp_path / name
+        path.write_text("old")
+        part_path(path, 2).write_text("mine")
+        writer: RotatingWriter | RingWriter
+        if name == "run.mcap":
+            writer = RotatingWriter(path, facts={}, rotate_ns=SECOND, force=True)
+        else:
+            writer = RingWriter(path, facts={}, ring_ns=100 * SECOND, force=True)
+        traffic = Traffic(writer)
+        for epoch in range(3):
+            traffic.message(event("a", epoch), step_ns=2 * SECOND)
+            if isinstance(writer, RingWriter):
+                writer.dump()
+        writer.close()
+        assert part_path(path, 2).read_text() == "mine"
+        assert writer.paths[:2] == (path, part_path(path, 3))
+
+
+def test_a_ring_that_can_not_be_written_is_kept_and_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    writer, traffic = ring(folder / "ring.mcap")
+    traffic.message((plain("error", "a", '"pck__"'),), endpoint=3, connection=5, direction="in")
+    traffic.now_ns += 3 * SECOND
+    with pytest.raises(DiskError, match="does not exist"):
+        writer.tick(traffic.now_ns)
+    folder.mkdir()
+    writer.tick(traffic.now_ns + SECOND)
+    assert writer.paths == ()
+    writer.tick(traffic.now_ns + 20 * SECOND)
+    assert read(writer.paths) == [sent.frames for sent in traffic.sent]
+
+
+def test_what_is_let_go_is_counted(tmp_path: Path) -> None:
+    writer = RotatingWriter(tmp_path / "run.mcap", facts={}, rotate_ns=SECOND, keep=2)
+    traffic = Traffic(writer)
+    for epoch in range(100):
+        traffic.message(event("a", epoch), step_ns=SECOND // 10)
+    writer.close()
+    assert writer.let_go + len(read(writer.paths)) == 100
+    ring_writer, traffic = ring(tmp_path / "ring.mcap")
+    for epoch in range(60):
+        traffic.message(event("a", epoch), step_ns=SECOND)
+    ring_writer.close()
+    assert ring_writer.let_go + len(read(ring_writer.paths)) == 60
