@@ -14,6 +14,7 @@ from decoders import pickles
 from decoders.arrays import ArrayView
 from decoders.errors import DecodeError
 from decoders.pickled import PickledValue
+from decoders.remote_errors import error_value
 
 MAX_TEXT = 100_000
 """Text inside an exception is cut to this many characters."""
@@ -51,26 +52,31 @@ def outline(text: str) -> Outline:
     """Tell what a `pck__` text holds."""
     pickled = PickledValue(text)
     tree = pickled.read()
-    error = pickles.pickled_error(tree)
-    if error is None:
+    found = pickles.pickled_error(tree)
+    if found is None:
         return Outline(f"<pickle of {kind_of(tree)}, {pickled.size:,} bytes>")
+    error = error_value(found)
     return Outline(
         "",
         {
-            "err_type": f"{error.module}.{error.name}".removeprefix("."),
-            "err_args": [plain(argument) for argument in error.args[:MAX_ITEMS]],
-            "traceback": error.traceback[:MAX_TEXT],
+            "err_type": error["err_type"],
+            "err_args": [in_json(argument) for argument in error["err_args"][:MAX_ITEMS]],
+            "traceback": error["traceback"][:MAX_TEXT],
         },
     )
 
 
-def kind_of(value: pickles.Value) -> str:
+def kind_of(value: Any) -> str:
     """Name what a pickled value is, without telling what is in it."""
     match value:
         case pickles.Mapping():
             return f"dict with {len(value.keys):,} keys"
+        case dict():
+            return f"dict with {len(value):,} keys"
         case pickles.Collection():
             return f"{value.kind} with {len(value.items):,} items"
+        case list() | tuple():
+            return f"{type(value).__name__} with {len(value):,} items"
         case pickles.Call():
             return _array(value) or (
                 value.function.path if isinstance(value.function, pickles.Global) else "object"
@@ -85,19 +91,16 @@ def kind_of(value: pickles.Value) -> str:
             return type(value).__name__
 
 
-def plain(value: Any, depth: int = 0) -> Any:
-    """Turn a value of a pickle into JSON; what is no plain data into its kind."""
+def in_json(value: Any, depth: int = 0) -> Any:
+    """Turn plain data of a pickle into JSON; what is none, or too deep, into its kind."""
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, pickles.Blob) and value.encoding is not None:
-        return value.text(MAX_TEXT)
-    if depth < MAX_DEPTH and isinstance(value, pickles.Collection):
-        return [plain(each, depth + 1) for each in value.items[:MAX_ITEMS]]
-    if depth < MAX_DEPTH and isinstance(value, pickles.Mapping):
-        pairs = zip(value.keys[:MAX_ITEMS], value.values, strict=False)
-        return {key if isinstance(key, str) else kind_of(key): plain(each, depth + 1) for key, each in pairs}
+    if depth < MAX_DEPTH and isinstance(value, list | tuple):
+        return [in_json(each, depth + 1) for each in value[:MAX_ITEMS]]
+    if depth < MAX_DEPTH and isinstance(value, dict):
+        return {key: in_json(each, depth + 1) for key, each in list(value.items())[:MAX_ITEMS]}
     return f"<{kind_of(value)}>"
 
 

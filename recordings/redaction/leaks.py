@@ -153,6 +153,9 @@ def pickle_pieces(data: bytes) -> Iterator[bytes]:
         if not waiting:
             return
         value = waiting.pop()
+        if value is None or isinstance(value, int | float) or id(value) in seen:
+            continue
+        seen.add(id(value))  # a pickle of a few bytes can hold the same text a million times
         match value:
             case str():
                 yield value.encode("utf-8", "surrogatepass")
@@ -164,10 +167,7 @@ def pickle_pieces(data: bytes) -> Iterator[bytes]:
                 )
             case pickles.Global():
                 yield value.path.encode("utf-8", "surrogatepass")
-            case None | int() | float():
-                pass
-            case _ if id(value) not in seen:
-                seen.add(id(value))
+            case _:
                 waiting += _members(value)
 
 

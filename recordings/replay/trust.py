@@ -14,14 +14,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from decoders.pickles.reading import read
-from decoders.pickles.sources import Blob
-from decoders.pickles.values import BigInteger, Call, Collection, Global, Mapping, Value
+from decoders.pickles import PREFIX, BigInteger, Blob, Call, Collection, Global, Mapping, Value, read
 from recordings.recording import Recording
 from recordings.replay.errors import ReplayError
-
-MARK = b"pck__"
-"""What noob writes before the base64 of a pickle in JSON."""
 
 _MOST_VALUES = 2_000_000
 
@@ -64,8 +59,6 @@ _STATEFUL = _words(
 )
 """Constructors whose results take their content in a second step (BUILD)."""
 
-_PYTHON_2 = ("__builtin__", "copy_reg", "exceptions")
-
 _HARMLESS_FLAGS = (0, 8)  # 8: memory is cleared first, as text needs it
 
 _PLAIN_DTYPE = re.compile(r"[|<>=]?(?:[?bBhHiIlLqQefdgFDG]|[biufc]\d{1,2}|[SUV]\d{1,9}|[mM]8(?:\[\w+\])?)")
@@ -79,16 +72,16 @@ def unsafe_pickle(frames: Sequence[bytes]) -> str:
     if not frames:
         return ""
     payload = frames[-1]
-    if MARK not in payload and b"\\u" not in payload:
+    if PREFIX.encode() not in payload and b"\\u" not in payload:
         return ""
     try:
         value = json.loads(payload, object_pairs_hook=list)
     except (ValueError, RecursionError):
         return "a payload that is no JSON"
     for text in _texts(value):
-        if text.startswith(MARK.decode()):
+        if text.startswith(PREFIX):
             try:
-                data = binascii.a2b_base64(text[len(MARK) :])
+                data = binascii.a2b_base64(text[len(PREFIX) :])
             except ValueError:
                 return "a pickle whose base64 is broken"
             reason = why_not_plain(data)
@@ -110,8 +103,7 @@ def refuse_foreign_code(recording: Recording, rows: Sequence[int]) -> None:
 
 def why_not_plain(data: bytes) -> str:
     """Say why a pickle is more than plain data and numpy arrays; "" if it is not."""
-    reason = _odd_opcodes(data)
-    return reason or _odd_values(read(data), old=data[:1] != b"\x80" or data[1:2] < b"\x03")
+    return _odd_opcodes(data) or _odd_values(read(data))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -148,8 +140,8 @@ def _odd_opcodes(data: bytes) -> str:
     return "" if depths == [0] else "a pickle that leaves something on its stack"
 
 
-def _odd_values(root: Value, *, old: bool) -> str:
-    """Check what the pickle builds; `old` for a protocol in which Python 2's module names mean today's."""
+def _odd_values(root: Value) -> str:
+    """Check what the pickle builds, by the names that unpickling would look up."""
     stack: list[Value] = [root]
     seen: set[int] = set()
     while stack:
@@ -168,15 +160,11 @@ def _odd_values(root: Value, *, old: bool) -> str:
             case Mapping():
                 stack.extend(value.keys)
                 stack.extend(value.values)
-            case Global() if value.module in _PYTHON_2 and not old:
-                return f"a reference to the module {value.module}"
             case Global() if value.path in _CLASSES:
                 pass
             case Global():
                 return f"a reference to {value.path}"
-            case Call(function=Global() as function) if function.path in _CONSTRUCTORS and (
-                old or function.module not in _PYTHON_2
-            ):
+            case Call(function=Global() as function) if function.path in _CONSTRUCTORS:
                 if value.states and function.path not in _STATEFUL:
                     return f"a {function.path} with a state of its own"
                 if function.path == "numpy.dtype":

@@ -114,6 +114,12 @@ class _Walk:
             return
         if isinstance(recorded, str | PickledValue) and recorded == replayed:
             return
+        pair = (id(recorded), id(replayed))
+        if pair in self._seen:
+            return
+        if isinstance(recorded, Blob):  # of many megabytes, and a pickle can hold it many times
+            self._seen.add(pair)
+            self._alive.append((recorded, replayed))
         then, now = _open(recorded), _open(replayed)
         if then.kind == "leaf" or now.kind == "leaf" or then.kind != now.kind:
             if then.kind != now.kind or not self._same(then.leaf, now.leaf):
@@ -121,9 +127,6 @@ class _Walk:
             return
         if then.kind == "array":
             yield from self._arrays(then.leaf, now.leaf, path)
-            return
-        pair = (id(recorded), id(replayed))
-        if pair in self._seen:
             return
         self._seen.add(pair)
         self._alive.append((recorded, replayed))

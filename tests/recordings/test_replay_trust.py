@@ -112,7 +112,7 @@ def test_everything_else_does_not(value: Any, protocol: int) -> None:
         (b"I1\n", "broken"),
         (b"00.", "opcode POP"),
         # BUILD on a class would change it for everyone.
-        (b"\x80\x04cexceptions\nValueError\n.", "module exceptions"),
+        (b"\x80\x04cexceptions\nValueError\n.", "a reference to exceptions.ValueError"),
         (b"\x80\x02cexceptions\nValueError\n\x80\x04.", "opcode PROTO"),
         (b"cnumpy\nndarray\n}S'x'\nI1\nsb.", "operation"),
         (b"cuuid\nUUID\n)R}S'x'\ncos\nsystem\nsb.", "os.system"),
