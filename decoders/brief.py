@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from decoders.text import safe
-from decoders.tree import number_text
+from decoders.tree import counted, number_text
 
 _MAX_DEPTH = 6
 
@@ -33,7 +33,7 @@ def _pieces(value: Any, limit: int, depth: int) -> Iterator[str]:
         case str():
             yield f"'{safe(value, limit)}'"
         case bytes():
-            yield f"{len(value):,} bytes"
+            yield counted(len(value), "byte")
         case datetime():
             yield value.isoformat()
         case dict() | list() | tuple() if depth >= _MAX_DEPTH:

@@ -13,6 +13,7 @@ from decoders.errors import DecodeError
 from decoders.interface import Context, Decoded
 from decoders.json_text import read_json
 from decoders.problems import Unread
+from decoders.summary import LIMIT, SEPARATOR, foreign
 from decoders.text import safe
 from decoders.tree import TEXT_LIMIT, Item, batched, counted, from_bytes, from_value, quoted
 
@@ -21,7 +22,6 @@ MAX_MSGPACK = 16 << 20
 
 _LOOK = 4096  # bytes of a frame that are looked at to tell what it is
 _TRIED = 1 << 14  # msgpack up to this size is tried to tell whether it is msgpack
-_SUMMARY = 120
 _MAPS_AND_ARRAYS = frozenset([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 
 
@@ -40,7 +40,7 @@ class JsonDecoder:
         if isinstance(value, Unread):
             raise DecodeError(value.reason)
         problem = "; ".join(map(str, problems[:3]))
-        return Decoded(self.name, in_frames(frames, from_value("", value)), brief(value, _SUMMARY), problem)
+        return Decoded(self.name, in_frames(frames, from_value("", value)), _line(frames, value), problem)
 
 
 class MsgpackDecoder:
@@ -66,7 +66,7 @@ class MsgpackDecoder:
         if len(payload) > MAX_MSGPACK:
             raise DecodeError(f"{len(payload):,} bytes of msgpack; at most {MAX_MSGPACK:,} are decoded")
         value = _unpacked(payload)
-        return Decoded(self.name, in_frames(frames, from_value("", value)), brief(value, _SUMMARY))
+        return Decoded(self.name, in_frames(frames, from_value("", value)), _line(frames, value))
 
 
 class TextDecoder:
@@ -87,13 +87,13 @@ class TextDecoder:
             raise DecodeError(f"not UTF-8 at byte {error.start:,}") from None
         lines = text.splitlines()
         if len(lines) <= 1:
-            return Decoded(self.name, in_frames(frames, from_value("", text)), quoted(text, _SUMMARY - 2))
+            return Decoded(self.name, in_frames(frames, from_value("", text)), quoted(text, LIMIT - 2))
 
         def line(index: int) -> Item:
             return Item(str(index + 1), safe(lines[index], TEXT_LIMIT), "string", value=lines[index])
 
         item = Item("", counted(len(lines), "line"), "string", batched(len(lines), line), text)
-        return Decoded(self.name, in_frames(frames, item), safe(" ".join(lines[:10]), _SUMMARY))
+        return Decoded(self.name, in_frames(frames, item), safe(" ".join(lines[:10]), LIMIT))
 
 
 class RawDecoder:
@@ -115,6 +115,12 @@ class RawDecoder:
 
         item = Item("", text, "bytes", batched(len(frames), child) if frames else None)
         return Decoded(self.name, item, text)
+
+
+def _line(frames: Sequence[bytes], value: Any) -> str:
+    """Return a message in one line: the frames before the payload, such as a topic, and what it holds."""
+    before = foreign(frames[:-1]) + SEPARATOR if len(frames) > 1 else ""
+    return safe(before + brief(value, LIMIT), LIMIT)
 
 
 def in_frames(frames: Sequence[bytes], payload: Item) -> Item:

@@ -14,6 +14,7 @@ from decoders.errors import DecodeError
 from decoders.generic import frame_item
 from decoders.interface import Context, Decoded
 from decoders.json_text import read_json
+from decoders.summary import LIMIT
 from decoders.text import safe, safe_bytes
 from decoders.tree import Item, batched, from_bytes, from_value
 
@@ -21,7 +22,6 @@ DELIMITER = b"<IDS|MSG>"
 
 _PARTS = ("header", "parent_header", "metadata", "content")
 _MOST_IDS = 16  # routing ids before the delimiter: one a hop
-_SUMMARY = 120
 
 
 class JupyterDecoder:
@@ -71,7 +71,7 @@ class JupyterDecoder:
         kind = _field(values["header"], "msg_type") or "a message without a type"
         item = Item("", kind, "object", batched(len(items), items.__getitem__))
         summary = f"{kind}  {_gist(kind, values['content'])}".rstrip()
-        return Decoded(self.name, item, safe(summary, _SUMMARY), "; ".join(problems[:3]))
+        return Decoded(self.name, item, safe(summary, LIMIT), "; ".join(problems[:3]))
 
     def _verdict(self, signature: bytes, signed: Sequence[bytes]) -> str:
         if not signature:
@@ -94,16 +94,16 @@ def _gist(kind: str, content: Any) -> str:
     """Return what a person wants to see first of a message's content."""
     match kind, content:
         case "execute_request" | "execute_input", {"code": str() as code}:
-            return code.strip()[:_SUMMARY]
+            return code.strip()[:LIMIT]
         case "stream", {"name": str() as name, "text": str() as text}:
-            return f"{name}: {text.strip()[:_SUMMARY]}"
+            return f"{name}: {text.strip()[:LIMIT]}"
         case "status", {"execution_state": str() as state}:
             return state
         case "error", {"ename": str() as name, "evalue": str() as value}:
-            return f"{name}: {value[:_SUMMARY]}"
+            return f"{name}: {value[:LIMIT]}"
         case "execute_result" | "display_data", {"data": {"text/plain": str() as text}}:
-            return text[:_SUMMARY]
+            return text[:LIMIT]
         case "execute_reply" | "kernel_info_reply", {"status": str() as status}:
             return status
         case _:
-            return brief(content, _SUMMARY) if content else ""
+            return brief(content, LIMIT) if content else ""

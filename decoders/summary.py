@@ -25,6 +25,9 @@ LIMIT = 120
 WHOLE = 1 << 16
 """Payloads up to this many bytes are parsed; of larger ones the head is looked at."""
 
+SEPARATOR = " | "
+"""What stands between frames that are shown side by side."""
+
 _HEAD = 4096
 _VALUE = b',"value":'
 _FIRST_PICKLE = 12_000
@@ -35,7 +38,7 @@ def summarize(frames: Sequence[bytes], envelope: Envelope | None = None) -> str:
     if envelope is None:
         envelope = read_envelope(frames)
     if not envelope.type:
-        return _foreign(frames)
+        return foreign(frames)
     payload = frames[-1]
     if len(payload) > WHOLE:
         return _large(payload, envelope)
@@ -183,16 +186,16 @@ def _large_pickle(payload: bytes, start: int) -> str:
     return pickles.head(payload[start:end])
 
 
-def _foreign(frames: Sequence[bytes]) -> str:
-    """Return the summary of what is no noob message: its frames, as text where they are text."""
+def foreign(frames: Sequence[bytes]) -> str:
+    """Return any frames side by side in one line, as text where they are text: `topic | hello`."""
     shown = []
     room = LIMIT
     for frame in frames:
         if room <= 0:
             break
         shown.append(_frame(frame, room))
-        room -= len(shown[-1]) + 3
-    return safe(" | ".join(shown) if shown else "no frames", LIMIT)
+        room -= len(shown[-1]) + len(SEPARATOR)
+    return safe(SEPARATOR.join(shown) if shown else "no frames", LIMIT)
 
 
 def _frame(frame: bytes, room: int) -> str:

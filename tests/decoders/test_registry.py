@@ -56,9 +56,10 @@ def test_the_shipped_decoders_are_registered() -> None:
     [
         ([b"status", b'{"type":"status","node_id":"a","value":"ready"}'], "noob", "ready"),
         ([b'{"type":"hello","node_id":"a","value":5}'], "noob", "5"),
-        ([b"topic", b'{"a": [1]}'], "json", "{a: [1]}"),
+        ([b"topic", b'{"a": [1]}'], "json", "topic | {a: [1]}"),
         ([b" [1, 2]"], "json", "[1, 2]"),
-        ([msgspec.msgpack.encode({"a": [1, b"x"]})], "msgpack", "{a: [1, 1 bytes]}"),
+        ([msgspec.msgpack.encode({"a": [1, b"x"]})], "msgpack", "{a: [1, 1 byte]}"),
+        ([b"\xff\x00", msgspec.msgpack.encode({"a": 1})], "msgpack", "0xff00 | {a: 1}"),
         ([msgspec.msgpack.encode([0] * 20_000)], "msgpack", "[" + "0, " * 39 + "0…"),
         (["zwei\nZeilen é".encode()], "text", "zwei Zeilen é"),
         ([b"topic", b"one line"], "text", "'one line'"),
@@ -188,24 +189,114 @@ class Broken:
         raise OSError("can't be made")
 
 
-@pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+class Wild(Loud):
+    """One that answers with what nobody asked for."""
+
+    name = "wild"
+    answer: Any = None
+    importance: Any = 200
+
+    def priority(self, frames: Sequence[bytes], context: Context) -> float:
+        return self.importance  # type: ignore[no-any-return]
+
+    def decode(self, frames: Sequence[bytes], context: Context) -> Decoded:
+        return self.answer  # type: ignore[no-any-return]
+
+
+class Escape(Loud):
+    name = "\x1b[2J"
+
+
+class Nameless:
+    pass
+
+
+class Thief(Loud):
+    name = "json"
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let there be entry points for classes of this file, and one for a module that is not there."""
     real = list(registry.entry_points(group=registry.GROUP))
-    added = [
-        EntryPoint("loud", "tests.decoders.test_registry:Loud", registry.GROUP),
-        EntryPoint("broken", "tests.decoders.test_registry:Broken", registry.GROUP),
-        EntryPoint("absent", "no.such.module:Decoder", registry.GROUP),
-    ]
+    added = [EntryPoint(name.lower(), f"{__name__}:{name}", registry.GROUP) for name in names]
+    added.append(EntryPoint("absent", "no.such.module:Decoder", registry.GROUP))
     monkeypatch.setattr(registry, "entry_points", lambda group: [*added, *real])
     registry._load.cache_clear()
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    install(monkeypatch, "Loud", "Broken", "Escape", "Nameless", "Thief")
     yield
     registry._load.cache_clear()
 
 
+@pytest.fixture
+def wild(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Wild]]:
+    install(monkeypatch, "Wild")
+    yield Wild
+    registry._load.cache_clear()
+    Wild.answer, Wild.importance = None, 200
+
+
+class NoText(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even that")
+
+
+def explode() -> Any:
+    raise NoText
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "text",
+        Decoded("wild", None),  # type: ignore[arg-type]
+        Decoded("wild", Item("", "", "string"), None),  # type: ignore[arg-type]
+        Decoded(5, Item("", "", "string")),  # type: ignore[arg-type]
+        Decoded("wild", Item("", "", "string"), "", b"bytes"),  # type: ignore[arg-type]
+        Decoded("wild", "no item"),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+def test_what_is_no_answer_is_raw_with_a_reason(wild: type[Wild], answer: Any) -> None:
+    wild.answer = answer
+    decoded = registry.decode([b"x"])
+    assert (decoded.decoder, decoded.summary) == ("raw", "1 frame, 1 byte")
+    assert decoded.problem.startswith("wild: ")
+    assert registry.summary([b"x"]) == "x"
+    assert registry.summary([b"x"], decoder="wild").startswith("(wild: ")
+
+
+@pytest.mark.parametrize("importance", [None, "high", float("nan"), [], NoText()])
+def test_what_is_no_priority_does_not_count(wild: type[Wild], importance: Any) -> None:
+    wild.importance = importance
+    assert registry.decode([b"x"]).decoder == "text"
+
+
+@pytest.mark.parametrize(
+    "children", [explode, lambda: None, lambda: ["no item"], lambda: [Item("", "a", "array", explode)]]
+)
+def test_a_tree_that_fails_when_it_is_opened_says_so(wild: type[Wild], children: Any) -> None:
+    wild.answer = Decoded("wild", Item("", "root", "array", children))
+    decoded = registry.decode([b"x"])
+    assert decoded.decoder == "wild"
+    items = list(walked(decoded.item))
+    assert items[-1].kind == "problem"
+    assert items[-1].text.startswith("wild: ")
+
+
 @pytest.mark.usefixtures("plugins")
 def test_decoders_of_other_packages() -> None:
-    assert registry.decoders()[-1] == "loud"
-    assert set(registry.failures()) == {"broken", "absent"}
+    assert registry.decoders()[6:] == ["loud"]
+    assert registry.failures().keys() == {"broken", "absent", "escape", "nameless", "thief"}
+    assert registry.failures()["thief"] == "the name 'json' is taken"
+    assert registry.why_unknown("broken") == "the decoder 'broken' could not be loaded: can't be made"
+    assert registry.why_unknown("loud") == ""
+    assert registry.decode([b"x"], decoder="broken").problem == registry.why_unknown("broken")
+    assert type(registry._found()["json"]).__module__ == "decoders.generic"
     context = Context(address="tcp://loud")
     decoded = registry.decode([b"x"], context=context)
     assert decoded.decoder == "loud"
@@ -214,6 +305,53 @@ def test_decoders_of_other_packages() -> None:
     assert (failed.decoder, failed.problem) == ("raw", r"loud: 'missing\x1b'")
     assert registry.decode([b"refuse"], context=context).decoder == "text"
     assert registry.decode([b"x"]).decoder == "text"
+
+
+def test_broken_metadata_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(group: str) -> Any:
+        raise ValueError("not an entry point")
+
+    monkeypatch.setattr(registry, "entry_points", broken)
+    registry._load.cache_clear()
+    try:
+        assert registry.decoders() == [entry.name for entry in registry.SHIPPED]
+        assert registry.failures() == {"*": "the entry points can't be listed: not an entry point"}
+    finally:
+        registry._load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("frames", "line"),
+    [
+        ([b"status", b'{"type":"status","node_id":"a","value":"ready"}'], "ready"),
+        ([b"topic", b"hello"], "topic | hello"),
+        ([b"topic", b'{"a": 1}'], "topic | {a: 1}"),
+        ([b"topic", b'{"a": 1'], 'topic | {"a": 1'),
+        ([b"topic", b'{"a": "' + b"x" * 70_000 + b'"}'], 'topic | {"a": "' + "x" * 104 + "…"),
+        ([msgspec.msgpack.encode({"a": b"\x00"})], "{a: 1 byte}"),
+        ([b"\x00\xff"], "0x00ff"),
+        ([], "no frames"),
+        (
+            [b"<IDS|MSG>", b"", b'{"msg_type":"status"}', b"{}", b"{}", b'{"execution_state":"busy"}'],
+            "status  busy",
+        ),
+    ],
+)
+def test_lines_for_lists(frames: list[bytes], line: str) -> None:
+    assert registry.summary(frames) == line
+
+
+def test_lines_of_a_chosen_decoder() -> None:
+    frames = [b"status", b'{"type":"status","node_id":"a","value":"ready"}']
+    assert registry.summary(frames, decoder="noob") == "ready"
+    assert (
+        registry.summary(frames, decoder="json") == "status | {type: 'status', node_id: 'a', value: 'ready'}"
+    )
+    assert registry.summary(frames, decoder="raw") == "2 frames, 53 bytes"
+    failed = registry.summary(frames, decoder="jupyter")
+    assert failed.startswith("(jupyter: no <IDS|MSG> delimiter among the frames) status | {")
+    assert len(failed) <= 120
+    assert registry.summary(frames, decoder="what").startswith("(there is no decoder 'what'; there are noob,")
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -240,3 +378,6 @@ FRAMES = (
 @fuzz
 def test_any_frames_are_decoded(frames: list[bytes], decoder: str | None) -> None:
     check(registry.decode(frames, decoder=decoder))
+    line = registry.summary(frames, decoder=decoder)
+    assert len(line) <= 120
+    assert line.isprintable()
