@@ -9,6 +9,8 @@ after the last of them.
 from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import islice
 
 from recordings.replay.timing import Deviations, Lateness
 
@@ -63,12 +65,19 @@ class Conductor:
         self._late = late
         self._happened: dict[Hashable, int] = {}
         self._shift: dict[str, int] = {}
+        # Of each lane, only the first send counts: it is ready, or its lane waits for a cause.
+        self._ready: list[tuple[int, int, str]] = []
+        self._blocked: dict[str, Hashable] = {}
+        self._waiting: dict[Hashable, list[str]] = {}
+        self._order: dict[str, int] = {}
         self.deviations = deviations if deviations is not None else Deviations()
         self.sent_count = 0
         self.skipped = 0
         for send in sends:
             self._lanes.setdefault(send.lane, deque()).append(send)
-        self._lanes = {lane: queue for lane, queue in self._lanes.items() if queue}
+        for number, lane in enumerate(self._lanes):
+            self._order[lane] = number
+            self._look_at(lane)
 
     @property
     def done(self) -> bool:
@@ -85,6 +94,9 @@ class Conductor:
         if key in self._happened:
             return False
         self._happened[key] = position_ns
+        for lane in self._waiting.pop(key, ()):
+            if self._blocked.get(lane) == key:
+                self._look_at(lane)
         return True
 
     def has_happened(self, key: Hashable) -> bool:
@@ -97,22 +109,21 @@ class Conductor:
 
     def head(self) -> tuple[int, Send] | None:
         """The next send whose causes have all come, with the position at which it is due, if there is one."""
-        best: tuple[int, Send] | None = None
-        for queue in self._lanes.values():
-            send = queue[0]
-            if all(cause.key in self._happened for cause in send.after):
-                due = self._due(send)
-                if best is None or due < best[0]:
-                    best = due, send
-        return best
+        while self._ready:
+            due, _, lane = self._ready[0]
+            send = self._lanes[lane][0]
+            if self._missing(send) is None:
+                return due, send
+            heappop(self._ready)  # a cause was withdrawn
+            self._look_at(lane)
+        return None
 
-    def waiting(self) -> list[tuple[Send, list[Cause]]]:
-        """The first send of every lane that still waits, with the causes that have not come."""
+    def waiting(self, most: int = 8) -> list[tuple[Send, list[Cause]]]:
+        """The first send of lanes that still wait, with the causes that have not come."""
         found = []
-        for queue in self._lanes.values():
-            missing = [cause for cause in queue[0].after if cause.key not in self._happened]
-            if missing:
-                found.append((queue[0], missing))
+        for lane in islice(self._blocked, most):
+            send = self._lanes[lane][0]
+            found.append((send, [cause for cause in send.after if cause.key not in self._happened]))
         return found
 
     def skips(self, due_ns: int, position_ns: int) -> bool:
@@ -120,20 +131,20 @@ class Conductor:
         return self._late == "skip" and position_ns - due_ns > SLACK_NS
 
     def skip(self, send: Send) -> None:
-        """Leave out the head of a lane."""
+        """Leave out the head."""
         self._pop(send)
         self.skipped += 1
 
     def sent(self, send: Send, position_ns: int, *, timed: bool = True, speed: float = 1.0) -> None:
-        """Note that the head of a lane has gone out; `timed` when its time was kept to."""
+        """Note that the head has gone out; `timed` when its time was kept to."""
         due = self._due(send)
-        self._pop(send)
         at = due if timed else position_ns
         if timed and send.row is not None:
             self.deviations.add(round((position_ns - due) / speed))
         if self._late == "slip":
             moved = position_ns if position_ns - due > SLACK_NS else at
             self._shift[send.lane] = moved - send.time_ns
+        self._pop(send)
         if send.key is not None:
             self.happened(send.key, at)
         self.sent_count += send.row is not None
@@ -142,6 +153,8 @@ class Conductor:
         """Forget all that is left, and say how many messages that was."""
         count = self.remaining
         self._lanes.clear()
+        self._ready.clear()
+        self._blocked.clear()
         return count
 
     def _due(self, send: Send) -> int:
@@ -150,9 +163,26 @@ class Conductor:
             times.append(send.time_ns + self._shift.get(send.lane, 0))
         return max(times)
 
+    def _missing(self, send: Send) -> Cause | None:
+        return next((cause for cause in send.after if cause.key not in self._happened), None)
+
+    def _look_at(self, lane: str) -> None:
+        """See what the first send of a lane waits for: a cause, or its time."""
+        send = self._lanes[lane][0]
+        missing = self._missing(send)
+        if missing is None:
+            self._blocked.pop(lane, None)
+            heappush(self._ready, (self._due(send), self._order[lane], lane))
+        else:
+            self._blocked[lane] = missing.key
+            self._waiting.setdefault(missing.key, []).append(lane)
+
     def _pop(self, send: Send) -> None:
-        queue = self._lanes[send.lane]
-        assert queue[0] is send, "only the first send of a lane can go out"
+        _, _, lane = heappop(self._ready)
+        queue = self._lanes[lane]
+        assert queue[0] is send, "only the head can go out"
         queue.popleft()
-        if not queue:
-            del self._lanes[send.lane]
+        if queue:
+            self._look_at(lane)
+        else:
+            del self._lanes[lane]

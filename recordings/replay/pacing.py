@@ -146,14 +146,17 @@ class Patience:
         self._said: set[Hashable] = set()
 
     def look(self, now_ns: int, waits: Iterable[tuple[Hashable, str, int]]) -> list[Hashable]:
-        """Take what is waited for now, as (key, description, extra ns allowed); return what took too long."""
+        """Take what is waited for now, as (key, description, extra ns allowed); return what took too long.
+
+        Only the first is spoken of.
+        """
         waits = list(waits)
         keys = {key for key, _text, _extra in waits}
         self._since = {key: since for key, since in self._since.items() if key in keys}
         too_long = []
-        for key, text, extra_ns in waits:
+        for number, (key, text, extra_ns) in enumerate(waits):
             waited = now_ns - self._since.setdefault(key, now_ns)
-            if waited >= self.SAY_AFTER_NS and key not in self._said:
+            if not number and waited >= self.SAY_AFTER_NS and key not in self._said:
                 self._said.add(key)
                 self._say(f"waiting for {text}")
             if self._current_ns is not None and waited > self._current_ns + extra_ns:

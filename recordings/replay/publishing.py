@@ -44,26 +44,33 @@ class Published:
     skipped: int = 0
     rounds: int = 0
     subscribers: int = 0
-    deviation: Deviation = field(default_factory=lambda: Deviation(0, 0, 0, 0))
+    deviations: Deviations = field(default_factory=Deviations)
+
+    @property
+    def deviation(self) -> Deviation:
+        """How late sends went out."""
+        return self.deviations.summary()
 
     def lines(self) -> Iterator[str]:
         """The report, a line at a time."""
         skipped = f", left out {self.skipped} that were overdue" if self.skipped else ""
         yield f"sent {self.sent} messages{skipped}; {self.subscribers} subscribers at the end"
-        if self.deviation.count:
-            yield str(self.deviation)
+        deviation = self.deviation
+        if deviation.count:
+            yield str(deviation)
 
     def to_json(self) -> dict[str, Any]:
         """The report for programs."""
+        deviation = self.deviation
         return {
             "sent": self.sent,
             "skipped": self.skipped,
             "rounds": self.rounds,
             "subscribers": self.subscribers,
             "late_ns": {
-                "p50": self.deviation.p50_ns,
-                "p99": self.deviation.p99_ns,
-                "max": self.deviation.max_ns,
+                "p50": deviation.p50_ns,
+                "p99": deviation.p99_ns,
+                "max": deviation.max_ns,
             },
         }
 
@@ -121,7 +128,6 @@ class _Performance:
         self._rewriter = Rewriter(options.remap) if options.remap else None
         self._subscriptions = 0
         self._wishes: list[str] = []
-        self._deviations = Deviations()
 
     def open(self, address: str) -> None:
         """Bind the publisher."""
@@ -142,7 +148,7 @@ class _Performance:
 
     def play(self, sends: list[Send]) -> None:
         """Send everything once."""
-        conductor = Conductor(sends, late=self._options.pace.late, deviations=self._deviations)
+        conductor = Conductor(sends, late=self._options.pace.late, deviations=self._published.deviations)
         pacer = Pacer(conductor, self._options.pace)
         before = self._published.sent, self._published.skipped
         pacer.begin(time.monotonic_ns(), sends[0].time_ns)
@@ -154,7 +160,6 @@ class _Performance:
                     pacer.sent(send, time.monotonic_ns())
             self._published.sent = before[0] + conductor.sent_count
             self._published.skipped = before[1] + conductor.skipped
-            self._published.deviation = self._deviations.summary()
             if conductor.done:
                 break
             self._take(pacer.pause_ns(time.monotonic_ns(), TICK_NS, full=full))

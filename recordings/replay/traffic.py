@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from decoders.text import safe
 from recordings.filters import parse
 from recordings.recording import Recording
+from recordings.replay.arrivals import Arrivals
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import COMMAND
 
@@ -134,9 +135,9 @@ class Traffic:
             upstream = [*(self.nodes if node == COMMAND else self.upstream(node)), COMMAND]
             rows = np.flatnonzero(kinds & self._from(upstream))
             return [Passed(int(row), int(self.recording.rows.time_ns[row])) for row in rows]
-        passed = [
-            Passed(int(row), self._arrival(int(row), node)) for row in np.flatnonzero(kinds & self._to(node))
-        ]
+        arrivals = Arrivals(self.recording, node)
+        rows = np.flatnonzero(kinds & self._to(node))
+        passed = [Passed(int(row), arrivals.at(int(row))) for row in rows]
         return sorted(passed, key=lambda one: one.time_ns)
 
     def upstream(self, node: str) -> list[str]:
@@ -193,15 +194,6 @@ class Traffic:
     def sender_of(self, row: int) -> str:
         """Who sent a row's message."""
         return self.recording.rows.names[int(self.recording.rows.sender[row])]
-
-    def _arrival(self, row: int, node: str) -> int:
-        name_of = self.recording.session.name_of
-        times = [
-            delivery.time_ns
-            for delivery in self.recording.deliveries(row)
-            if name_of(delivery.connection) == node
-        ]
-        return min(times, default=int(self.recording.rows.time_ns[row]))
 
     def _of_type(self, kinds: Sequence[str]) -> Mask:
         return _codes_in(self.recording.rows.type[: self._count], self.recording.rows.types, kinds)
