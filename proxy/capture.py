@@ -1,7 +1,7 @@
 """From raw chunks to a recording: a parser for each direction, an envelope for each message, copies told
 apart.
 
-Takes the frames of the tee in order and writes to a `RecordingWriter`; no I/O, no clock and no threads of
+Takes the frames of the tee in order and writes to a recording's writer; no I/O, no clock and no threads of
 its own.
 """
 
@@ -21,7 +21,7 @@ from proxy.streams import Connection, Stream
 from recordings import records
 from recordings.control import ControlRecord
 from recordings.errors import DiskError
-from recordings.writer import RecordingWriter
+from recordings.writers import Writer
 
 __all__ = ["Capture"]
 
@@ -35,7 +35,7 @@ class Capture:
     by the writer and goes on being tried.
     """
 
-    def __init__(self, writer: RecordingWriter) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._endpoints: dict[int, records.Endpoint] = {}
         self._publications: dict[int, Publications] = {}

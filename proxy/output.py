@@ -13,6 +13,9 @@ from proxy.session import SessionReport
 __all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts", "size_text"]
 
 
+_MOST_NAMED = 3
+
+
 def recordings_directory() -> Path:
     """Return the folder where recordings go unless told otherwise (per user, private)."""
     import platformdirs  # only where no file is named
@@ -55,11 +58,15 @@ def session_facts() -> dict[str, str]:
 
 def closing_line(report: SessionReport, losses: Sequence[str]) -> str:
     """Return the sentence that says what was recorded where; `losses` in words what was not."""
-    files = " and ".join(str(path) for path in report.recordings)
+    files = [str(path) for path in report.recordings]
+    if len(files) > _MOST_NAMED:
+        files = [f"{len(files)} files from {files[0]} to {files[-1]}"]
     line = (
         f"{report.messages:,} messages on {report.connections:,} connections "
-        f"to {report.endpoints:,} sockets recorded in {files}"
+        f"to {report.endpoints:,} sockets recorded in {' and '.join(files)}"
     )
+    if report.let_go:
+        line += f"; {report.let_go:,} earlier ones not kept, as you asked"
     return line + "".join(f"; {loss}" for loss in losses)
 
 

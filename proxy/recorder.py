@@ -22,8 +22,9 @@ from proxy.capture import Capture
 from proxy.frames import FrameReader, Kind
 from proxy.processes import Stream
 from recordings import records
-from recordings.errors import RecordingError
-from recordings.writer import RecordingWriter
+from recordings.errors import DiskError, RecordingError
+from recordings.keeping import Keeping
+from recordings.writers import Writer, dump, files_of, let_go, writer_for
 
 __all__ = ["Recorder", "main"]
 
@@ -66,7 +67,7 @@ class Recorder:
 
     def __init__(
         self,
-        writer: RecordingWriter,
+        writer: Writer,
         tee: socket.socket,
         orders: int,
         outputs: Mapping[Stream, int],
@@ -81,6 +82,8 @@ class Recorder:
         self._ended = False
         self._selector = selectors.DefaultSelector()
         self._lines: dict[int, _Lines] = {}
+        self._files: tuple[Path, ...] = ()
+        self._dump_asked = False
         self.capture = Capture(writer)
         tee.setblocking(False)
         self._listen(tee.fileno(), self._read_tee)
@@ -102,6 +105,17 @@ class Recorder:
         for descriptor in list(self._lines):
             self._close_output(descriptor, now)
 
+    def ask_dump(self) -> None:
+        """Have a flight recorder write what it has; may be called by a signal handler."""
+        self._dump_asked = True
+
+    def say_files(self) -> None:
+        """Tell the supervisor which files there are, when they have changed."""
+        files = files_of(self._writer)
+        if files != self._files:
+            self._files = files
+            _say({"kind": "files", "paths": [str(path) for path in files]})
+
     def _listen(self, descriptor: int, react: Callable[[], None]) -> None:
         os.set_blocking(descriptor, False)
         self._selector.register(descriptor, selectors.EVENT_READ, react)
@@ -111,6 +125,13 @@ class Recorder:
         for key, _ in ready:
             key.data()
         self.capture.tick(time.time_ns())
+        if self._dump_asked:
+            self._dump_asked = False
+            try:
+                dump(self._writer)
+            except DiskError as error:
+                self.capture.disk_error = str(error)
+        self.say_files()
         if self._writer.size != self._size:
             self._size = self._writer.size
             self._acknowledge()
@@ -171,6 +192,8 @@ class Recorder:
                 lines._pid = fact["pid"]
         elif fact["kind"] == "exited":
             self.capture.process_ended(fact["time_ns"], fact["pid"], fact["exit_code"])
+        elif fact["kind"] == "dump":
+            self.ask_dump()
         elif fact["kind"] == "note":
             self.capture.record(records.Note(time_ns=now, message=None, text=fact["text"], mark=False))
 
@@ -204,24 +227,28 @@ class Recorder:
 def main(arguments: list[str]) -> None:
     """Record; the entry of the recorder's process.
 
-    Its one argument is JSON: `path`, `force`, `facts`, the file descriptors `tee`, `stdout` and `stderr`
-    (or null) and `attachments` as (name, media type, file). Orders come on standard input. On standard
-    output: a line when the file is there ("recording"), or why it is not ("error"), and one with the
-    counts at the end ("recorded").
+    Its one argument is JSON: `path`, `force`, `keeping`, `facts`, the file descriptors `tee`, `stdout` and
+    `stderr` (or null) and `attachments` as (name, media type, file). Orders come on standard input. On
+    standard output: a line when recording begins ("recording"), or why it does not ("error"), one whenever
+    there are other files ("files"), and one with the counts at the end ("recorded"). SIGUSR1 has a flight
+    recorder write what it has.
     """
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     order = json.loads(arguments[0])
     tee = socket.socket(fileno=order["tee"])
     try:
-        writer = RecordingWriter(order["path"], facts=order["facts"], force=order["force"])
+        keeping = Keeping(**order["keeping"])
+        writer = writer_for(keeping, Path(order["path"]), facts=order["facts"], force=order["force"])
     except RecordingError as error:
         _say({"kind": "error", "reason": str(error)})
         sys.exit(3)
     streams: tuple[Stream, ...] = ("stdout", "stderr")
     outputs = {stream: order[stream] for stream in streams if order[stream] is not None}
     recorder = Recorder(writer, tee, sys.stdin.fileno(), outputs)
+    signal.signal(signal.SIGUSR1, lambda number, frame: recorder.ask_dump())
     _say({"kind": "recording", "path": order["path"]})
+    recorder.say_files()
     for name, media_type, file in order["attachments"]:
         try:
             writer.attach(name, media_type, Path(file).read_bytes())
@@ -233,10 +260,14 @@ def main(arguments: list[str]) -> None:
         writer.close()
     except RecordingError as error:
         capture.disk_error = str(error)
+        if isinstance(error, DiskError) and error.messages:
+            capture.lost_bytes += error.bytes
+    recorder.say_files()
     _say(
         {
             "kind": "recorded",
-            "messages": capture.messages,
+            "messages": capture.messages - let_go(writer),
+            "let_go": let_go(writer),
             "endpoints": capture.endpoints,
             "connections": capture.connections,
             "opaque": capture.opaque,

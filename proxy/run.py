@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -26,6 +26,7 @@ from proxy.output import closing_line, recordings_directory, reserve_output, ses
 from proxy.processes import Stream
 from proxy.session import BUFFER_BYTES, Session, SessionReport
 from proxy.viewer import Viewer
+from recordings.keeping import EVERYTHING, Keeping
 
 __all__ = ["CommandError", "RunResult", "recordings_directory", "run"]
 
@@ -60,13 +61,15 @@ def run(
     env: Mapping[str, str] | None = None,
     buffer_bytes: int = BUFFER_BYTES,
     on_overflow: Literal["drop", "block"] = "drop",
+    keeping: Keeping = EVERYTHING,
     quiet: bool = False,
 ) -> RunResult:
     """Run `command` with tubetap in the path of its ZeroMQ sockets.
 
     `output` is the recording (default: a file of its own in `recordings_directory`), written over only with
     `force`. `env` replaces the environment. `buffer_bytes` is what may wait for a slow recorder,
-    `on_overflow` what happens past it. Unless `quiet`, what came of it is said on standard error.
+    `on_overflow` what happens past it. `keeping` says what is kept; with a ring, SIGUSR1 to this process has
+    it written, and does not reach the program. Unless `quiet`, what came of it is said on standard error.
 
     Raises ProxyError if the recording can't be written or the command can't be run.
     """
@@ -78,11 +81,13 @@ def run(
         facts={"command": json.dumps(list(command)), **session_facts()},
         limit=buffer_bytes,
         on_overflow=on_overflow,
+        keeping=keeping,
+        heard=_Telling(keeping, quiet=quiet or tui),
         outputs=pipes.read_ends if pipes is not None else None,
         attachments=attachments(command),
     )
     viewer = None
-    with _Signals() as signals:
+    with _Signals(session.dump if keeping.ring_ns is not None else None) as signals:
         session.start()
         try:
             if pipes is not None:
@@ -135,6 +140,22 @@ def _exit_code(code: int) -> int:
     return 128 - code if code < 0 else code
 
 
+class _Telling:
+    """Says on standard error when a flight recorder has written a file."""
+
+    def __init__(self, keeping: Keeping, *, quiet: bool) -> None:
+        self._active = keeping.ring_ns is not None and not quiet
+        self._told: set[str] = set()
+
+    def __call__(self, fact: dict[str, Any]) -> None:
+        """Take what the session heard."""
+        if self._active and fact["kind"] == "files":
+            for path in fact["paths"]:
+                if path not in self._told:
+                    self._told.add(path)
+                    print(f"tubetap: {safe(path)} written", file=sys.stderr, flush=True)
+
+
 class _Pipes:
     """The program's standard output and error on their way into the recording."""
 
@@ -155,10 +176,11 @@ class _Signals:
     """Hands on the signals that reach only us; those of the terminal's keys reach the program anyway.
 
     Before there is a program they end the run. After it, while the recording is being finished, the first
-    asks for patience and the next gives up on it.
+    asks for patience and the next gives up on it. SIGUSR1 is for `dump` if there is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dump: Callable[[], None] | None) -> None:
+        self._dump = dump
         self.child: subprocess.Popen[bytes] | None = None
         self._asked = False
         self._previous: dict[int, Any] = {}
@@ -176,6 +198,9 @@ class _Signals:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGUSR1 and self._dump is not None:
+            self._dump()
+            return
         if self.child is None:
             raise SystemExit(128 + number)
         if self.child.returncode is None:

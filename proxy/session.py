@@ -19,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from proxy.endpoint import read_journal
 from proxy.errors import ProxyError
 from proxy.interpose import why_nothing
 from proxy.launch import start
 from proxy.processes import Stream
 from proxy.reservation import reserve_next
+from recordings.keeping import EVERYTHING, Keeping
 
 __all__ = ["BUFFER_BYTES", "RelayProgram", "Session", "SessionReport"]
 
@@ -40,10 +43,14 @@ _JOIN_S = 5.0
 
 @dataclass
 class SessionReport:
-    """What became of a session: the files, the counts, and in words what went wrong."""
+    """What became of a session: the files, the counts, and in words what went wrong.
+
+    `messages` are those in the files; `let_go` are others that were recorded and, as was asked for, not kept.
+    """
 
     recordings: list[Path] = field(default_factory=list)
     messages: int = 0
+    let_go: int = 0
     endpoints: int = 0
     connections: int = 0
     lost_bytes: int = 0
@@ -72,11 +79,11 @@ class RelayProgram:
 class Session:
     """One relay and its recorders, from `start` to `finish`.
 
-    `output` is the recording to write; it must be writable (see `proxy.reservation`). `outputs` are read
-    ends of pipes that carry what the program prints. `limit` bounds in bytes what waits for a slow recorder;
-    `on_overflow` says what happens past it: "drop" (counted as loss) or "block". `relay` runs in the place
-    of the interposing relay; `heard` gets what it says that is not known here. `ended` is set once the relay
-    has nothing more to do.
+    `output` is the recording to write; it must be writable (see `proxy.reservation`), and `keeping` says what
+    of it all to keep. `outputs` are read ends of pipes that carry what the program prints. `limit` bounds in
+    bytes what waits for a slow recorder; `on_overflow` says what happens past it: "drop" (counted as loss) or
+    "block". `relay` runs in the place of the interposing relay; `heard` gets what it says that is not known
+    here, and which files there are. `ended` is set once the relay has nothing more to do.
     """
 
     def __init__(
@@ -86,6 +93,7 @@ class Session:
         facts: Mapping[str, str],
         limit: int = BUFFER_BYTES,
         on_overflow: str = "drop",
+        keeping: Keeping = EVERYTHING,
         outputs: Mapping[Stream, int] | None = None,
         attachments: Sequence[tuple[str, str, str]] = (),
         relay: RelayProgram = RelayProgram(),
@@ -95,6 +103,7 @@ class Session:
         self._facts = dict(facts)
         self._limit = limit
         self._on_overflow = on_overflow
+        self._keeping = keeping
         self._outputs = dict(outputs or {})
         self._attachments = list(attachments)
         self._program_of_relay = relay
@@ -160,6 +169,11 @@ class Session:
         """Put a note into the recording and the report."""
         self._problem(text)
         self._order({"kind": "note", "text": text})
+
+    def dump(self) -> None:
+        """Have a flight recorder write what it has; returns at once, and may be called by a signal
+        handler."""
+        _thread(self._order, {"kind": "dump"})
 
     def finish(self) -> SessionReport:
         """End relay and recorder in that order, put back or remove their sockets, and report."""
@@ -277,6 +291,7 @@ class Session:
         order = {
             "path": str(path),
             "force": True,  # the file is reserved: it exists and is ours
+            "keeping": msgspec.to_builtins(self._keeping),
             "facts": self._facts,
             "tee": theirs.fileno(),
             "stdout": self._outputs.get("stdout"),
@@ -300,24 +315,38 @@ class Session:
     def _watch_recorder(self, recorder: subprocess.Popen[bytes], path: Path) -> None:
         assert recorder.stdout is not None
         outcome = ""
+        before = len(self._report.recordings)
         for line in recorder.stdout:
             fact = json.loads(line)
+            if fact["kind"] == "files":
+                self._report.recordings[before:] = map(Path, fact["paths"])
+                self._heard_else(fact)
+                continue
             outcome = fact["kind"]
             match outcome:
                 case "recording":
-                    self._report.recordings.append(path)
                     self._recording.set()
                 case "error":
                     self._problem(f"nothing is recorded: {fact['reason']}")
                 case "recorded":
                     self._report.messages += fact["messages"]
+                    self._report.let_go += fact["let_go"]
                     self._report.connections += fact["connections"]
                     self._report.lost_bytes += fact["lost_bytes"]
                     if fact["disk_error"]:
                         self._problem(fact["disk_error"])
         code = recorder.wait()
+        if path not in self._report.recordings:
+            self._remove_reserved(path)
         if outcome != "recorded":
             self._recorder_died(code, outcome)
+
+    @staticmethod
+    def _remove_reserved(path: Path) -> None:
+        """Remove the file whose name was reserved, if nothing was written to it."""
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == 0:
+                path.unlink()
 
     def _recorder_died(self, code: int, outcome: str) -> None:
         with self._lock:
@@ -325,6 +354,8 @@ class Session:
                 return
             if outcome != "error":
                 self._problem(f"the recorder ended with code {code}")
+                if self._keeping.ring_ns is not None:
+                    self._problem("what the flight recorder had kept until then is lost")
             if self._finishing:
                 return
             if outcome == "error" or self._recorders >= _MOST_RECORDERS:

@@ -245,8 +245,13 @@ class RingWriter:
         return path
 
     def close(self) -> None:
-        """Write what is kept."""
-        self.dump()
+        """Write what is kept; DiskError, which says how much is lost, if that can't be done."""
+        try:
+            self.dump()
+        except DiskError as error:
+            messages, size = sum(sealed.rows for sealed in self._ring.chunks), self._ring.size
+            self._ring.let_go += messages
+            raise DiskError(str(error), reason=error.reason, messages=messages, size=size) from None
 
     def _preamble(self) -> list[SealedChunk]:
         """What existed before the first chunk, as a chunk of its own."""

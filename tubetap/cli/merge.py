@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
+from recordings.amounts import AmountError, duration
 from recordings.edit.merging import Offset, merge
-from recordings.filters.errors import FilterError
-from recordings.filters.values import Value, duration
 from tubetap.cli.figures import duration as shown_duration
 from tubetap.cli.files import force_option, open_whole, progress, warn_of_damage
 
@@ -82,6 +81,6 @@ def _describe(offset: Offset) -> str:
 def _read_offset(text: str) -> int:
     sign = -1 if text.startswith("-") else 1
     try:
-        return sign * duration(Value(text.lstrip("+-"), 0))
-    except FilterError as error:
-        raise click.BadParameter(error.message, click.get_current_context()) from None
+        return sign * duration(text.lstrip("+-"))
+    except AmountError as error:
+        raise click.BadParameter(str(error), click.get_current_context()) from None

@@ -7,10 +7,9 @@ import numpy as np
 
 from decoders.text import safe
 from recordings.filters import Filter
-from recordings.filters.errors import FilterError
-from recordings.filters.values import Value, size
 from recordings.redaction import LeakError, Rules, read_rules
 from recordings.report import report
+from tubetap.cli.amounts import read_size
 from tubetap.cli.figures import quantity
 from tubetap.cli.files import (
     Stages,
@@ -33,7 +32,12 @@ from tubetap.cli.redact import report_leaks
     help="The bundle to write. Default: the recording's name with -report.zip, in the current folder.",
 )
 @click.option(
-    "--max-size", default="20MB", show_default=True, metavar="SIZE", help="How large the bundle may get."
+    "--max-size",
+    type=read_size,
+    default="20MB",
+    show_default=True,
+    metavar="SIZE",
+    help="How large the bundle may get.",
 )
 @click.option(
     "--rules",
@@ -43,7 +47,7 @@ from tubetap.cli.redact import report_leaks
 )
 @force_option
 def command(
-    file: Path, filter: Filter, output: Path | None, max_size: str, rules_file: Path | None, force: bool
+    file: Path, filter: Filter, output: Path | None, max_size: int, rules_file: Path | None, force: bool
 ) -> int:
     """Bundle what a bug report needs into one zip file that can be attached.
 
@@ -72,7 +76,7 @@ def command(
                 bundle = report(
                     recording,
                     output,
-                    max_size=_bytes(max_size),
+                    max_size=max_size,
                     rules=rules,
                     allowed=allowed,
                     force=force,
@@ -88,10 +92,3 @@ def command(
     for left_out in bundle.redacted.left_out:
         click.echo(safe(f"left out: {left_out}"))
     return 0
-
-
-def _bytes(text: str) -> int:
-    try:
-        return size(Value(text, 0))
-    except FilterError as error:
-        raise click.BadParameter(error.message, click.get_current_context()) from None

@@ -7,7 +7,15 @@ import click
 
 from decoders.text import safe
 from proxy.run import CommandError, run
-from tubetap.cli.recording import buffer_option, check_terminal, output_options, overflow_option, watch_live
+from tubetap.cli.recording import (
+    buffer_option,
+    check_terminal,
+    keeping_options,
+    output_options,
+    overflow_option,
+    read_keeping,
+    watch_live,
+)
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
@@ -15,8 +23,17 @@ from tubetap.cli.recording import buffer_option, check_terminal, output_options,
 @output_options
 @buffer_option
 @overflow_option
+@keeping_options
 def command(
-    program: tuple[str, ...], output: Path | None, force: bool, tui: bool, buffer: int, on_overflow: str
+    program: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    tui: bool,
+    buffer: int,
+    on_overflow: str,
+    rotate: tuple[int | None, int | None] | None,
+    keep: int | None,
+    ring: int | None,
 ) -> int:
     """Run PROGRAM with tubetap in the path of its ZeroMQ sockets, and record what crosses them.
 
@@ -31,7 +48,10 @@ def command(
       tubetap run -- python my_tube.py
       tubetap run --tui -- noob run my-tube --runner zmq -n 20
       tubetap run -o test.mcap -- pytest tests/test_tube.py
+      tubetap run -o long.mcap --rotate 500MB --keep 5 -- python my_tube.py
+      tubetap run -o crash.mcap --ring 60s -- python my_tube.py
     """
+    keeping = read_keeping(rotate, keep, ring, tui=tui)
     check_terminal(tui)
     try:
         result = run(
@@ -41,6 +61,7 @@ def command(
             tui=tui,
             buffer_bytes=buffer,
             on_overflow="block" if on_overflow == "block" else "drop",
+            keeping=keeping,
         )
     except CommandError as error:
         print(f"tubetap: {safe(str(error))}", file=sys.stderr)
