@@ -177,6 +177,8 @@ class _Performance:
             full = not self._send_due()
             if self._take(self._pacer.pause_ns(time.monotonic_ns(), TICK_NS, full=full)):
                 self._patience.answered()
+            if self._grants.unknown and self._conductor.done:
+                break  # it will wait for that epoch for ever
             late = self._patience.look(time.monotonic_ns(), self._waits())
             if late:
                 self._gave_up = next(text for key, text, _ in self._waits() if key == late[0])
