@@ -283,9 +283,9 @@ def receive():
     while s.recv() != b"end": pass
 ADDRESS = sys.argv[1]
 if __name__ == "__main__":
+    s = zmq.Context().socket(zmq.PUSH); s.sndhwm = 0; s.bind(ADDRESS)
     receiver = multiprocessing.get_context("fork").Process(target=receive)
     receiver.start()
-    s = zmq.Context().socket(zmq.PUSH); s.sndhwm = 0; s.bind(ADDRESS)
     print("ready", flush=True); sys.stdin.readline()
     for number in range(30000): s.send(number.to_bytes(4, "big") + bytes(1000))
     s.send(b"end"); receiver.join()
