@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,17 +130,29 @@ Transcript = dict[tuple[str, str, str], list[tuple[bytes, ...]]]
 
 
 def transcript(folder: Path) -> Transcript:
-    """What the target's own hook wrote down."""
+    """What the target's own hook wrote down of what came in."""
     found: Transcript = defaultdict(list)
+    for process, socket, frames in _written(folder, "received"):
+        found[process, socket, json.loads(frames[-1])["node_id"]].append(frames)
+    return found
+
+
+def sent(folder: Path) -> dict[tuple[str, str], list[tuple[bytes, ...]]]:
+    """What the target's own hook wrote down of what went out, by (sending process, socket type)."""
+    found: dict[tuple[str, str], list[tuple[bytes, ...]]] = defaultdict(list)
+    for process, socket, frames in _written(folder, "sent"):
+        found[process, socket].append(frames)
+    return found
+
+
+def _written(folder: Path, direction: str) -> Iterator[tuple[str, str, tuple[bytes, ...]]]:
     for path in sorted(folder.glob("*.jsonl")):
         process = path.stem.rpartition("-")[0]
         process = "command" if process == "MainProcess" else process
         for line in path.read_text().splitlines():
             entry = json.loads(line)
-            frames = tuple(bytes.fromhex(frame) for frame in entry["frames"])
-            if entry["direction"] == "received":
-                found[process, entry["socket"], json.loads(frames[-1])["node_id"]].append(frames)
-    return found
+            if entry["direction"] == direction:
+                yield process, entry["socket"], tuple(bytes.fromhex(frame) for frame in entry["frames"])
 
 
 def recorded(recording: Recording) -> Transcript:
