@@ -12,7 +12,7 @@ from decoders.errors import DecodeError
 from decoders.events import META_NODE, META_SIGNAL, MetaEventType, MetaSignal, read_time, read_value
 from decoders.message_values import NodeStatus
 from decoders.pickled import PickledValue
-from decoders.remote_errors import read_error
+from decoders.remote_errors import error_value, read_error, read_pickled_error
 from decoders.shapes import Findings
 
 MAX_EVENTS = 100_000
@@ -226,14 +226,17 @@ _EVENT: dict[str, Reader] = {
 
 
 def read_failure(value: Any, path: str, findings: Findings) -> Any:
-    """Read a node's exception."""
+    """Read a node's exception; noob 0.0.9 pickled the object itself."""
     value = read_value(value)
     try:
-        error = read_error(value)
+        if not isinstance(value, PickledValue):
+            return read_error(value)
+        error = read_pickled_error(value)
     except DecodeError as failure:
         findings.wrong(path, str(failure))
         return value
-    return error
+    findings.between("0.0.9", "0.0.9") if error.whole else findings.between("1000")
+    return error_value(error)
 
 
 def read_specification(value: Any, path: str, findings: Findings) -> Any:

@@ -72,7 +72,7 @@ def read_error(value: Any) -> ErrorValue:
     JSON. Raises DecodeError with the reason when it is none of them.
     """
     if isinstance(value, PickledValue):
-        return _from_pickle(value.read())
+        return error_value(read_pickled_error(value))
     if isinstance(value, dict) and isinstance(value.get("err_type"), str):
         args, traceback = value.get("err_args"), value.get("traceback")
         return ErrorValue(
@@ -83,13 +83,15 @@ def read_error(value: Any) -> ErrorValue:
     raise DecodeError("expected a pickled exception")
 
 
-def _from_pickle(tree: pickles.Value) -> ErrorValue:
+def read_pickled_error(value: PickledValue) -> pickles.PickledError:
+    """Return the error in a pickle. Raises DecodeError with the reason when there is none."""
+    tree = value.read()
     if isinstance(tree, pickles.Unreadable):
         raise DecodeError(f"a pickle that can't be read: {tree.reason}")
     error = pickles.pickled_error(tree)
     if error is None:
         raise DecodeError("a pickle, but of no exception")
-    return error_value(error)
+    return error
 
 
 def error_value(error: pickles.PickledError) -> ErrorValue:

@@ -49,10 +49,9 @@ def summarize(frames: Sequence[bytes], envelope: Envelope | None = None) -> str:
         value = fields.get("value") if isinstance(fields, dict) else None
         if not isinstance(fields, dict):
             return safe(envelope.problem, LIMIT)
-    summary = _of_value(envelope.type, value)
     if envelope.type == "error":
-        summary += f" in node {envelope.node_id}"
-    return safe(summary, LIMIT)
+        return _error(value, envelope.node_id)
+    return safe(_of_value(envelope.type, value), LIMIT)
 
 
 def _of_value(kind: str, value: Any) -> str:
@@ -60,8 +59,6 @@ def _of_value(kind: str, value: Any) -> str:
     match kind, value:
         case "event", list():
             return _events(value)
-        case "error", _:
-            return _error(value)
         case "announce", {"nodes": dict() as nodes}:
             return "nodes: " + _listed(
                 f"{node_id} {_status(identity)}" for node_id, identity in list(nodes.items())[:20]
@@ -135,12 +132,17 @@ def _value(value: Any, room: int) -> str:
     return brief(value, max(room, 40))
 
 
-def _error(value: Any) -> str:
+def _error(value: Any, node_id: str) -> str:
     try:
         error = read_error(read_value(value))
     except DecodeError as reason:
-        return str(reason)
-    return call_text(error["err_type"], error["err_args"])
+        return safe(f"error in node {node_id}: {reason}", LIMIT)
+    return _in_node(call_text(error["err_type"], error["err_args"]), node_id)
+
+
+def _in_node(error: str, node_id: str) -> str:
+    where = f" in node {safe(node_id, LIMIT // 3)}"
+    return safe(error, LIMIT - len(where)) + where
 
 
 def _status(identity: Any) -> str:
@@ -160,7 +162,8 @@ def _large(payload: bytes, envelope: Envelope) -> str:
         return f"{len(payload):,} bytes"
     start += len(_VALUE)
     if envelope.type == "error" and head.startswith(b'"pck__', start):
-        return safe(pickles.head(payload[start + 1 : start + _FIRST_PICKLE], limit=LIMIT, whole=False), LIMIT)
+        head_of_pickle = payload[start + 1 : start + _FIRST_PICKLE]
+        return _in_node(pickles.head(head_of_pickle, limit=LIMIT, whole=False), envelope.node_id)
     if envelope.type != "event" or not head.startswith(b"[{", start):
         return safe_bytes(head[start : start + LIMIT + 1], LIMIT)
     stop = head.find(_VALUE, start)

@@ -20,7 +20,8 @@ class PickledError:
     """An exception of another process, as far as its pickle tells.
 
     `module` and `name` are those of its class, `args` its arguments as values, `traceback` the text of its
-    traceback ("" when it was not sent), `notes` what was added to it (`add_note`).
+    traceback ("" when it was not sent), `notes` what was added to it (`add_note`). `whole` tells that the
+    exception object itself was pickled, as noob did before 1000.
     """
 
     module: str
@@ -29,6 +30,7 @@ class PickledError:
     traceback: str = ""
     notes: tuple[str, ...] = ()
     cause: "PickledError | None" = None
+    whole: bool = False
 
 
 def pickled_error(value: Value) -> PickledError | None:
@@ -54,6 +56,7 @@ def _from_object(value: Value, depth: int) -> PickledError | None:
         text_of(cause),
         tuple(filter(None, map(text_of, notes(original)[:_MOST_NOTES]))),
         _from_object(cause, depth - 1),
+        whole=True,
     )
 
 

@@ -52,7 +52,7 @@ def summary(kind: str, value: Any) -> str:
             "ValueError('boom') in node b",
         ),
         ("error", pck(KeyError("x", 1)), "KeyError('x', 1) in node b"),
-        ("error", 5, "expected a pickled exception in node b"),
+        ("error", 5, "error in node b: expected a pickled exception"),
         (
             "announce",
             {"inbox": "i", "nodes": {"a": {"status": "ready"}, "b": {"status": "waiting"}}},
