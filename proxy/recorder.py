@@ -29,7 +29,7 @@ from recordings.writers import Writer, dump, files_of, let_go, writer_for
 __all__ = ["Recorder", "main"]
 
 _READ_BYTES = 1 << 20
-_TICK_S = 0.05
+_TICK_S = 0.02
 _LONGEST_LINE = 64 << 10
 _GRACE_S = 0.2
 

@@ -339,7 +339,7 @@ class Session:
         if path not in self._report.recordings:
             self._remove_reserved(path)
         if outcome != "recorded":
-            self._recorder_died(code, outcome)
+            self._recorder_died(code, outcome, before)
 
     @staticmethod
     def _remove_reserved(path: Path) -> None:
@@ -348,7 +348,7 @@ class Session:
             if path.stat().st_size == 0:
                 path.unlink()
 
-    def _recorder_died(self, code: int, outcome: str) -> None:
+    def _recorder_died(self, code: int, outcome: str, before: int) -> None:
         with self._lock:
             if self._abandoned:
                 return
@@ -356,6 +356,7 @@ class Session:
                 self._problem(f"the recorder ended with code {code}")
                 if self._keeping.ring_ns is not None:
                     self._problem("what the flight recorder had kept until then is lost")
+            self._report.messages += _messages_in(self._report.recordings[before:])
             if self._finishing:
                 return
             if outcome == "error" or self._recorders >= _MOST_RECORDERS:
@@ -394,6 +395,18 @@ def _thread(target: Callable[..., None], *arguments: Any) -> threading.Thread:
     thread = threading.Thread(target=target, args=arguments, daemon=True)
     thread.start()
     return thread
+
+
+def _messages_in(files: Sequence[Path]) -> int:
+    """How many messages are in the files of a recorder that can't tell any more."""
+    from recordings.errors import RecordingError
+    from recordings.recording import Recording  # only where it is needed: it takes its time
+
+    count = 0
+    for path in files:
+        with contextlib.suppress(RecordingError), Recording.open(path) as recording:
+            count += len(recording.rows)
+    return count
 
 
 def _has_content(path: Path) -> bool:

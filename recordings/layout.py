@@ -33,7 +33,9 @@ BLOCK_OPCODE: Final = 0x80
 hurry (see `block`). MCAP reserves 0x80 and up for applications, and other readers pass over it."""
 
 CHUNK_BYTES: Final = 1 << 20
-CHUNK_AGE_NS: Final = 100_000_000
+CHUNK_AGE_NS: Final = 50_000_000
+"""How old a chunk gets: half of what `kill -9` may cost; the other half is for a writer that is late.
+"""
 
 MAX_RECORD: Final = 1 << 32
 """Longest record that is believed; longer ones are taken for damage."""

@@ -1,6 +1,6 @@
 """Writes a recording, message by message, so that what is older than a chunk's age is safe from `kill -9`.
 
-A chunk is closed at about 1 MiB or 100 ms, then handed to the operating system in one go; nothing is kept
+A chunk is closed at about 1 MiB or 50 ms, then handed to the operating system in one go; nothing is kept
 back in buffers of our own, and nothing grows with the length of the recording. All on the caller's thread.
 """
 

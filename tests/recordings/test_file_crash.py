@@ -108,7 +108,7 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 def test_a_full_disk_costs_what_does_not_fit_and_is_accounted_for(tmp_path: Path) -> None:
     path = tmp_path / "full.mcap"
-    writer = RecordingWriter(path, facts={}, compression="none")
+    writer = RecordingWriter(path, facts={}, compression="none", chunk_age_ns=1_000_000_000)
     traffic = Traffic(writer)
     traffic.events(50)
     writer.flush()
