@@ -273,6 +273,33 @@ def test_as_nodes_from_the_shell() -> None:
     assert data["ended"][:6] == [0, 1, 2, 3, 4, 5]
 
 
+def test_the_program_of_the_guide_works() -> None:
+    """docs/replay.md shows how to run a command node without its nodes; here tubetap is there first."""
+    guide = (Path(__file__).parents[2] / "docs" / "replay.md").read_text("utf-8")
+    (program,) = [
+        part.split("```")[0] for part in guide.split("```python\n") if "NoProcess" in part.split("```")[0]
+    ]
+    source = recorded()
+    options = ("--as", "nodes", "--runner-id", "1a2b3c4d", "--asap", "--trust-recording", "--json")
+    with started("replay", str(source.path), *options) as process:
+        read_until(process, "waiting for the command node at ipc:///tmp/ttr-cli/noob/1a2b3c4d")
+        printed = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=source.folder,
+            env=environment(Path("/tmp/ttr-cli")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        out, err = process.communicate(timeout=60)
+    assert printed.returncode == 0, printed.stderr
+    assert str(json.loads(source.printed[0])) in printed.stdout
+    assert process.returncode == 0, err
+    data = json.loads(out)
+    assert (data["sent"], data["ended"]) == (12, [0])
+
+
 def test_nobody_to_answer_is_2(tubetap: Tubetap) -> None:
     result = tubetap(
         *("replay", recorded().path, "--as", "nodes", "--trust-recording", "--timeout", "1.1"),
