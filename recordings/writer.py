@@ -66,6 +66,7 @@ class RecordingWriter:
         self._compression = compression
         self._channels: dict[tuple[object, ...], WrittenChannel] = {}
         self._pending = Pending(first_id)
+        self._ticked_ns = self._begun_ns = 0  # the last tick, and the last one before the chunk was begun
         self._next = first_id
         self._loss: Loss | None = None
         self._closed = False
@@ -199,9 +200,16 @@ class RecordingWriter:
 
     def tick(self, now_ns: int) -> None:
         """Close and write the chunk if it is older than its age; to be called every few tens of
-        milliseconds."""
-        if self._pending and now_ns - self._pending.opened_ns >= self._chunk_age_ns:
+        milliseconds.
+
+        Messages that come late (the recorder lags behind the traffic) don't make a chunk old: its age counts
+        from the tick before it was begun at the earliest.
+        """
+        if not self._pending:
+            self._begun_ns = now_ns
+        elif now_ns - max(self._pending.opened_ns, self._begun_ns) >= self._chunk_age_ns:
             self.flush()
+        self._ticked_ns = now_ns
 
     def flush(self) -> None:
         """Close the chunk and hand it to the operating system."""
@@ -212,6 +220,7 @@ class RecordingWriter:
         pending = self._pending
         rows = len(pending.epochs)
         self._pending = Pending(self._next)
+        self._begun_ns = self._ticked_ns
         sealed = seal(
             pending, self._vocabulary.channels, self._vocabulary.control("deliveries"), self._compression
         )

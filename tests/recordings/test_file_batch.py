@@ -6,6 +6,7 @@ import pytest
 
 from decoders.envelope import Envelope, read_envelope
 from recordings.errors import DiskError
+from recordings.layout import CHUNK_AGE_NS
 from recordings.recording import Recording
 from recordings.records import Endpoint
 from recordings.writer import RecordingWriter
@@ -93,3 +94,17 @@ def test_copies_are_told_in_runs(tmp_path: Path) -> None:
     assert told == content(tmp_path / "single")
     copies = [deliveries for _, _, deliveries in told]
     assert [len(each) for each in copies] == [2] * 8 + [1] + [2] * 11  # type: ignore[arg-type]
+
+
+def test_a_writer_that_lags_makes_no_small_chunks(tmp_path: Path) -> None:
+    now, step = 10**12, CHUNK_AGE_NS // 10
+    with RecordingWriter(tmp_path / "run", facts={}) as writer:
+        start = writer.size
+        writer.tick(now)
+        for _ in range(9):
+            now += step
+            writer.message_batch(now - 10**10, 1, 3, "out", messages(3))  # ten seconds behind
+            writer.tick(now)
+        assert writer.size == start
+        writer.tick(now + step)
+        assert writer.size > start
