@@ -106,6 +106,8 @@ def _staging_socket(endpoint: Endpoint) -> socket.socket:
         sock.listen(4096)
     except OSError:
         sock.close()
+        with contextlib.suppress(OSError):
+            os.unlink(endpoint.staging)
         raise
     return sock
 

@@ -29,6 +29,11 @@ _SOCKET_TYPES = (
 )
 
 _left_alone: set[str] = set()
+_unanswered: list[str] = []  # binds that waited for the relay in vain; the next ones don't wait
+
+
+class _Problem(Exception):
+    """Why a socket keeps its place, in words for the person who runs the program."""
 
 
 def install() -> None:
@@ -48,27 +53,26 @@ class _Finder:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != _PATCHED:
             return None
-        sys.meta_path.remove(self)
         for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
+            find_spec = getattr(finder, "find_spec", None) if finder is not self else None
             spec = find_spec(name, path, target) if find_spec is not None else None
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader)
+                    spec.loader = _Loader(spec.loader, self)
                 return spec
         return None
 
 
 class _Loader:
-    """Loads as the loader it stands for, patches, and is gone again."""
+    """Loads as the loader it stands for, patches, and is gone again, as is the finder."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, finder: _Finder) -> None:
         self._loader = loader
-
-    def create_module(self, spec: Any) -> Any:
-        return self._loader.create_module(spec)
+        self._finder = finder
 
     def exec_module(self, module: Any) -> None:
+        if self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         _patch(module)
@@ -92,7 +96,7 @@ def _patch(module: Any) -> None:
             result = original(self, addr, *args, **kwargs)
         except BaseException:
             if move is not None:
-                move.control.close()
+                move.cancel()
             raise
         try:
             if move is not None:
@@ -100,7 +104,8 @@ def _patch(module: Any) -> None:
             else:
                 _leave_alone(self)
         except Exception as error:
-            _tell({"kind": "failed", "address": str(addr), "reason": f"{type(error).__name__}: {error}"})
+            reason = str(error) if isinstance(error, _Problem) else f"{type(error).__name__}: {error}"
+            _tell({"kind": "failed", "address": os.fsdecode(addr), "reason": reason})
         return result
 
     bind._tubetap = True  # type: ignore[attr-defined]
@@ -111,7 +116,7 @@ def _prepare(addr: Any) -> _Move | None:
     # All that takes time comes before the bind: after it, a peer that waits for the path must find it moved.
     try:
         text = os.fsdecode(addr)
-        if not text.startswith("ipc://") or text.startswith("ipc://@"):
+        if _unanswered or not text.startswith("ipc://") or text.startswith("ipc://@"):
             return None
         control = _connect()
         return _Move(text[len("ipc://") :], control) if control is not None else None
@@ -169,7 +174,11 @@ class _Move:
             path, real = self._path, self._real
             # From here until the relay listens nobody can connect; ZeroMQ tries again every 100 ms. Were
             # the socket left in place, whoever had waited for it would connect past the relay.
-            os.rename(path, real)
+            try:
+                os.rename(path, real)
+            except OSError:
+                self.cancel()
+                raise
             try:
                 self._hand_over(sock, wildcard)
             except BaseException:
@@ -178,6 +187,15 @@ class _Move:
         bypassing = _accepted_at(path)
         if bypassing:
             _tell({"kind": "bypassed", "address": "ipc://" + path, "count": bypassing})
+
+    def cancel(self) -> None:
+        """Let go of the relay and of the second name: the socket is not to be renamed."""
+        self.control.close()
+        try:
+            if self._real and os.path.isfile(self._real):
+                os.unlink(self._real)
+        except OSError:
+            pass
 
     def _hand_over(self, sock: Any, wildcard: bool) -> None:
         report = {
@@ -196,7 +214,7 @@ class _Move:
         }
         answer = _ask(self.control, report)
         if not answer.get("listening"):
-            raise RuntimeError(answer.get("error", "the relay did not answer"))
+            raise _Problem(answer.get("error", "the relay closed the connection"))
         os.rename(self._real + "+", self._path)
         self.control.sendall(b"done\n")
 
@@ -233,7 +251,7 @@ def _second_name(path: str) -> str:
     for number in range(100):
         real = os.path.join(folder, f"~{number}")
         if len(os.fsencode(real + "+")) > _LONGEST_PATH:
-            raise RuntimeError(
+            raise _Problem(
                 f"no room for a second name: {path} has {len(os.fsencode(path))} of the {_LONGEST_PATH} bytes"
                 f" that a unix socket's path may have; use a shorter folder (for noob: NOOB_TMP_DIR)"
             )
@@ -242,7 +260,7 @@ def _second_name(path: str) -> str:
         except FileExistsError:
             continue
         return real
-    raise RuntimeError(f"too many sockets with long paths in {folder}")
+    raise _Problem(f"too many sockets with long paths in {folder}")
 
 
 def _connect() -> socket.socket | None:
@@ -261,6 +279,7 @@ def _connect() -> socket.socket | None:
 
 def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
     import json
+    import socket
     import time
 
     control.settimeout(_PATIENCE_S)
@@ -269,7 +288,11 @@ def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
     data = b""
     while not data.endswith(b"\n"):
         control.settimeout(max(0.001, deadline - time.monotonic()))
-        part = control.recv(65536)
+        try:
+            part = control.recv(65536)
+        except socket.timeout:  # noqa: UP041 - no alias of TimeoutError before Python 3.10
+            _unanswered.append(report["path"])
+            raise _Problem(f"the relay did not answer within {_PATIENCE_S:.0f} s") from None
         if not part:
             break
         data += part

@@ -15,6 +15,7 @@ if sys.version_info >= (3, 8):  # noqa: UP036
     except Exception:
         pass
 sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _here or not entry]
+sys.path_importer_cache.pop(_here, None)
 _ours = sys.modules.pop("sitecustomize")
 try:
     __import__("sitecustomize")

@@ -99,6 +99,22 @@ def test_a_long_path_has_room_where_the_program_has(place: Place) -> None:
     assert os.listdir(folder) == ["socket"]
 
 
+def test_a_bind_that_fails_leaves_no_second_name(place: Place) -> None:
+    folder = place.root / ("d" * (100 - len(str(place.root)) - 1))
+    folder.mkdir()
+    code = (
+        "import zmq\n"
+        "a = zmq.Context().socket(zmq.REP); a.close()\n"
+        "try:\n"
+        f"    a.bind('ipc://{folder}/socket')\n"
+        "except zmq.ZMQError as error:\n"
+        "    print(error.errno == zmq.ENOTSUP or error.errno == zmq.ENOTSOCK)\n"
+    )
+    done = place.tap([sys.executable, "-c", code])
+    assert done.stdout == "True\n", done.stderr
+    assert os.listdir(folder) == []
+
+
 def test_a_path_too_long_for_a_second_name_is_said_and_left_alone(place: Place) -> None:
     folder = place.root / ("d" * (105 - len(str(place.root)) - 1))
     folder.mkdir()
@@ -106,6 +122,7 @@ def test_a_path_too_long_for_a_second_name_is_said_and_left_alone(place: Place) 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["names"] == ["s"]
     assert "107 bytes" in done.stderr
+    assert "Error" not in done.stderr
     assert "NOOB_TMP_DIR" in done.stderr
 
 
@@ -151,6 +168,79 @@ def test_a_start_imports_neither_zmq_nor_anything_slow(place: Place) -> None:
     plain = set(run_with_agent(place, names, {}).stdout.split())
     ours = set(run_with_agent(place, names, env).stdout.split())
     assert ours - plain == {"_tubetap_agent", "sitecustomize", "__future__"}
+
+
+PROBE = """
+import json, os, signal, sys, threading, warnings
+
+def found():
+    return {
+        "path": sys.path,
+        "meta_path": [getattr(finder, "__name__", type(finder).__name__) for finder in sys.meta_path],
+        "path_hooks": [hook.__qualname__ for hook in sys.path_hooks],
+        "path_importer_cache": sorted(sys.path_importer_cache),
+        "flags": str(sys.flags),
+        "argv": [sys.argv, sys.orig_argv[1:]],
+        "warnings": [str(filter) for filter in warnings.filters],
+        "signals": [str(signal.getsignal(number)) for number in (2, 10, 13, 14, 15)],
+        "threads": [thread.name for thread in threading.enumerate()],
+        "files": sorted(os.listdir("/dev/fd")),
+        "environ": dict(os.environ),
+        "modules": sorted(sys.modules),
+    }
+
+before = found()
+import inspect, zmq
+bind = zmq.Socket.bind
+own = [bind.__name__, bind.__qualname__, bind.__module__, bind.__doc__, str(inspect.signature(bind))]
+print(json.dumps([before, found(), own]))
+"""
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("-P",), ("-B",), ("-OO",), ("-s", "-u"), ("-X", "dev", "-W", "error"), ("-X", "importtime")],
+    ids=" ".join,
+)
+def test_a_program_finds_itself_as_without_tubetap(place: Place, flags: tuple[str, ...]) -> None:
+    """What differs is named here, and in docs/how-it-works.md: nothing else does."""
+    env = environment(place.env, place.root / "tmp" / "nobody")
+    outputs = [run_with_agent(place, PROBE, env, *flags), place.run([sys.executable, *flags, "-c", PROBE])]
+    assert [done.returncode for done in outputs] == [0, 0], outputs[0].stderr
+    if "importtime" not in flags:
+        assert outputs[0].stderr == outputs[1].stderr == ""
+    with_agent, without = (json.loads(done.stdout) for done in outputs)
+    assert with_agent[2] == without[2]
+    for ours, theirs, finder in zip(with_agent[:2], without[:2], (["_Finder"], []), strict=True):
+        assert finder + theirs.pop("meta_path") == ours.pop("meta_path")
+        added = set(ours.pop("modules")) - set(theirs.pop("modules"))
+        assert added <= {"_tubetap_agent", "sitecustomize", "__future__"}
+        assert set(ours["environ"]) - set(theirs["environ"]) == {"PYTHONPATH", "TUBETAP_CONTROL"}
+        for name in ("PYTHONPATH", "TUBETAP_CONTROL"):
+            del ours["environ"][name]
+        assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import importlib.util; importlib.util.find_spec('zmq.sugar.socket')",
+        "import sys, importlib.abc\n"
+        "class F(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, *a): return None\n"
+        "sys.meta_path.insert(0, F())",
+        "import sys; sys.path.insert(0, '')",
+        "import importlib; importlib.invalidate_caches()",
+        "import pkgutil, sys; list(pkgutil.iter_importers('zmq'))",
+        "import importlib.metadata; importlib.metadata.version('pyzmq')",
+    ],
+)
+def test_programs_that_look_into_the_import_machinery_are_recorded(place: Place, code: str) -> None:
+    address = f"ipc://{place.root}/noob/socket"
+    code += f"\nimport sys; sys.argv = ['x', 'talk', {address!r}]; exec(open({ECHO!r}).read())"
+    done = place.tap([sys.executable, "-c", code])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["names"] == ["socket", "socket.tap"]
 
 
 def test_the_loader_of_zmq_is_its_own_again(place: Place) -> None:

@@ -212,6 +212,34 @@ def test_a_relay_that_cannot_start_leaves_the_program_untouched(place: Place) ->
     nothing_left(place)
 
 
+def test_a_relay_that_hangs_is_waited_for_once(place: Place) -> None:
+    code = (
+        "import sys, zmq\n"
+        "c = zmq.Context(); print('ready', flush=True); sys.stdin.readline()\n"
+        "for name in 'abc':\n"
+        "    a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)\n"
+        f"    a.bind('ipc://{place.root}/noob/' + name); b.connect('ipc://{place.root}/noob/' + name)\n"
+        "    b.send(b'1'); a.recv()\n"
+        "print('done', flush=True); sys.stdin.readline()\n"
+    )
+    process = place.start(place.command([sys.executable, "-c", code]))
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "ready\n"
+    (relay,) = processes(place, "proxy.relay")
+    os.kill(relay, signal.SIGSTOP)
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+    assert sorted(os.listdir(place.root / "noob")) == ["a", "b", "c"]
+    os.kill(relay, signal.SIGCONT)
+    _, err = process.communicate("end\n")
+    assert process.returncode == 0
+    assert f"ipc://{place.root}/noob/a is not recorded: the relay did not answer within 2 s\n" in err
+    assert err.count("did not answer") == 1
+    nothing_left(place)
+
+
 def test_a_recorder_that_cannot_write_lets_the_program_run(place: Place) -> None:
     done = place.run(
         [
