@@ -61,7 +61,10 @@ def record_until_told(
             session.abandon()
             raise
         if shown is not None:
-            shown.wait()
+            # The person looks on as long as he likes; whoever sends a signal does not wait for him.
+            while shown.exit_code() is None and not told.is_set():
+                time.sleep(_GLANCE_S)
+            shown.close()
     return report
 
 

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from tests.support_proxy import Place, until
 
@@ -16,6 +18,19 @@ TAKE_TERMINAL = (
 )
 
 
+_started: "list[subprocess.Popen[Any]]" = []
+
+
+def own_place(root: Path) -> Iterator[Place]:
+    """A test's folders, for a fixture; what still runs in them after a failure is told to stop."""
+    yield Place.make(root)
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
 class Standing:
     """A `tubetap` that records until it is told to stop; `said` is what it has said so far."""
 
@@ -23,6 +38,7 @@ class Standing:
         self.place = place
         command = [sys.executable, "-m", "tubetap", verb, *options, "-o", str(place.recording)]
         self.process = place.start(command, start_new_session=True)
+        _started.append(self.process)
         self.said = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -77,6 +93,7 @@ class Terminal:
             stderr=child,
             env={**place.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
         )
+        _started.append(self.process)
         os.close(child)
         self.output = b""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -98,6 +115,10 @@ class Terminal:
         if asked:
             self.shows(b"End it?")
             os.write(self.parent, b"\r")
+        return self.end()
+
+    def end(self) -> int:
+        """Wait for its end and return the exit code."""
         code = self.process.wait(30)
         self._reader.join(5)
         os.close(self.parent)

@@ -18,7 +18,7 @@ import zmq
 from proxy.attach import choose
 from proxy.errors import ProxyError
 from recordings.errors import RecordingError
-from tests.support_explicit import Standing
+from tests.support_explicit import Standing, own_place
 from tests.support_proxy import SMALL_TUBE, Place, Transcript, answer, load, processes, transcript, until
 
 NODES = {"source", "double", "picture", "merge"}
@@ -26,8 +26,8 @@ EPOCHS = 10
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield from own_place(tmp_path)
 
 
 def attach(place: Place, *options: str) -> Standing:

@@ -20,15 +20,15 @@ from proxy.explicit import parse_link, stand_between
 from recordings.errors import RecordingError
 from recordings.recording import Recording
 from recordings.session import ConnectionInfo
-from tests.support_explicit import Standing
+from tests.support_explicit import Standing, own_place
 from tests.support_proxy import Place, load, processes, until
 
 WAIT_MS = 20_000
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield from own_place(tmp_path)
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support_explicit import Standing, talk
+from tests.support_explicit import Standing, own_place, talk
 from tests.support_proxy import PROGRAMS, Place, load, processes, recorded, transcript, until
 
 NODES = {"source", "double", "picture", "merge"}
@@ -21,8 +22,8 @@ EDGES = {
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield from own_place(tmp_path)
 
 
 @pytest.mark.parametrize("scheme", ["ipc", "tcp"])

@@ -9,13 +9,13 @@ import pytest
 
 from recordings.errors import RecordingError
 from tests.support_cli import Tubetap
-from tests.support_explicit import Standing, Terminal
+from tests.support_explicit import Standing, Terminal, own_place
 from tests.support_proxy import SMALL_TUBE, Place, load, processes, until
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield from own_place(tmp_path)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from proxy.interpose import remedy
 from tests.support_cli import Tubetap
-from tests.support_explicit import Standing, Terminal
-from tests.support_proxy import Place, load, until
+from tests.support_explicit import Standing, Terminal, own_place
+from tests.support_proxy import Place, load, processes, until
 
 FEED = """
 import sys, zmq
@@ -30,8 +30,8 @@ print(socket.recv_multipart(), flush=True)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    yield from own_place(tmp_path)
 
 
 @pytest.fixture
@@ -132,3 +132,13 @@ def test_live_in_the_viewer(place: Place, feed: "tuple[subprocess.Popen[str], st
     assert not (place.root / "tapped").exists()
     with load(place.recording) as recording:
         assert recording.state == "complete"
+
+
+def test_a_signal_ends_it_with_the_viewer(place: Place) -> None:
+    terminal = Terminal(place, "proxy", f"--link=ipc://{place.root}/tapped=ipc://{place.root}/x")
+    terminal.shows(b"\x1b[?1049h")
+    terminal.process.terminate()
+    assert terminal.end() == 0
+    assert b"\x1b[?1049l" in terminal.output  # back from the alternate screen
+    assert not (place.root / "tapped").exists()
+    until(lambda: not processes(place, "tubetap.cli.proxy"))
