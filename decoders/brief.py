@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from decoders.text import safe
-from decoders.tree import counted, number_text
+from decoders.tree import counted, number_text, quoted
 
 _MAX_DEPTH = 6
 
@@ -31,7 +31,7 @@ def _pieces(value: Any, limit: int, depth: int) -> Iterator[str]:
         case int() | float():
             yield number_text(value)
         case str():
-            yield f"'{safe(value, limit)}'"
+            yield quoted(value, limit)
         case bytes():
             yield counted(len(value), "byte")
         case datetime():

@@ -126,7 +126,9 @@ def problem(reason: str, path: str = "") -> Item:
 
 def quoted(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return a string value as it is shown: quoted, in one line, its end cut off when it is long."""
-    return f"'{safe(text, limit)}'"
+    shown = safe(text, limit)
+    quote = '"' if "'" in shown and '"' not in shown else "'"
+    return f"{quote}{shown}{quote}"
 
 
 def number_text(value: float) -> str:

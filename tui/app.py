@@ -49,7 +49,8 @@ SCREENS: tuple[tuple[str, type[RecordingScreen]], ...] = (
 class TubetapApp(TypeAhead):
     """The viewer of a recording.
 
-    `live` starts following; `filter` is in force from the start; `keymap` changes keys; `saved` keeps filters
+    `live` starts following; `filter` is in force from the start; `decoder` decodes all messages (the one that
+    fits best by default); `keymap` changes keys; `saved` keeps filters
     (the user's by default). `leaving` is asked before quitting: a text it returns is put to the person as a
     question, for when quitting stops a program.
     """
@@ -76,6 +77,7 @@ class TubetapApp(TypeAhead):
         *,
         live: bool = False,
         filter: str = "",
+        decoder: str | None = None,
         keymap: Keymap | None = None,
         saved: SavedFilters | None = None,
         leaving: Callable[[], str] | None = None,
@@ -87,7 +89,7 @@ class TubetapApp(TypeAhead):
         for known in THEMES:
             self.register_theme(known)
         self.theme = theme or ("ansi-dark" if no_color else THEMES[0].name)
-        self.viewer = Viewer(recording, live=live, filter=filter)
+        self.viewer = Viewer(recording, live=live, filter=filter, decoder=decoder)
         self.saved = saved or SavedFilters.load()
         self.user_keys = keymap if keymap is not None else keys.load()
         self.ticks = self.late_ticks = 0
@@ -230,10 +232,10 @@ class TubetapApp(TypeAhead):
         self.push_screen(Ask("Open a recording", value=folder + os.sep, check=check), show)
 
     def _open(self, path: Path) -> None:
-        old = self.viewer.recording
+        old = self.viewer
         recording = Recording.open(path, follow=True)
-        self.show_viewer(Viewer(recording, live=recording.state == "growing"))
-        old.close()
+        self.show_viewer(Viewer(recording, live=recording.state == "growing", decoder=old.decoder))
+        old.recording.close()
 
     def show_viewer(self, viewer: Viewer) -> None:
         """Look at something else: new screens over another viewer; the old viewer is closed."""

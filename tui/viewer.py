@@ -50,11 +50,15 @@ class Viewer:
     """The state of looking at one recording.
 
     `live` says that the recording is expected to grow, `follow` that the cursor stays on the newest message,
-    `paused` that the display stands still while the recording goes on.
+    `paused` that the display stands still while the recording goes on. `decoder` decodes all messages, None:
+    the one that fits each best.
     """
 
-    def __init__(self, recording: Recording, *, live: bool = False, filter: str = "") -> None:
+    def __init__(
+        self, recording: Recording, *, live: bool = False, filter: str = "", decoder: str | None = None
+    ) -> None:
         self.recording = recording
+        self.decoder = decoder
         self.live = live
         self.follow = live
         self.paused = False

@@ -14,9 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders import registry
 from decoders.envelope import Envelope, read_envelope
+from decoders.interface import Decoded
 from decoders.summary import summarize
 from decoders.text import safe
+from recordings.decoding import is_inward, where_seen
 from recordings.edit.parts import longest_delays
 from recordings.errors import RecordingError
 from recordings.filters.operators.names import RAW
@@ -55,9 +58,12 @@ class Delays:
 class Message:
     """One message of a recording, read on demand."""
 
-    def __init__(self, recording: "Recording", number: int, delays: Delays | None = None) -> None:
+    def __init__(
+        self, recording: "Recording", number: int, delays: Delays | None = None, decoder: str | None = None
+    ) -> None:
         self.recording = recording
         self.number = number
+        self.decoder = decoder
         self.row: Row = recording.rows[number]
         self._damage = ""
         self.delays = delays or Delays(recording)
@@ -94,8 +100,7 @@ class Message:
     @property
     def direction(self) -> str:
         """ "out" from the binding side to the connecting one, "in" the other way."""
-        inward = any(member < 0 for member in self.recording.rows.receiver_connections(self.number))
-        return "in" if inward else "out"
+        return "in" if is_inward(self.recording, self.number) else "out"
 
     @property
     def address(self) -> str | None:
@@ -111,8 +116,21 @@ class Message:
 
     @cached_property
     def summary(self) -> str:
-        """One line, safe for a terminal."""
-        return safe(f"({self.damage})") if self.damage else summarize(self.frames, self.envelope)
+        """One line, safe for a terminal, by the decoder that was chosen or fits best."""
+        if self.damage:
+            return safe(f"({self.damage})")
+        if self.decoder is None and self.envelope.type:
+            return summarize(self.frames, self.envelope)
+        return registry.summary(
+            self.frames, self.envelope, decoder=self.decoder, context=where_seen(self.recording, self.number)
+        )
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """The message as a tree, by the decoder that was chosen or fits best."""
+        return registry.decode(
+            self.frames, decoder=self.decoder, context=where_seen(self.recording, self.number)
+        )
 
     @cached_property
     def body(self) -> Any:
@@ -204,8 +222,8 @@ def choose(names: Iterable[str]) -> list[Field]:
     return chosen
 
 
-def messages(recording: "Recording", rows: Iterable[int]) -> Iterator[Message]:
-    """Give each row as a message."""
+def messages(recording: "Recording", rows: Iterable[int], *, decoder: str | None = None) -> Iterator[Message]:
+    """Give each row as a message, to be decoded by `decoder` or what fits best."""
     delays = Delays(recording)
     for row in rows:
-        yield Message(recording, row, delays)
+        yield Message(recording, row, delays, decoder)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from recordings.export.fields import FIELDS, Field, Message
+from recordings.export.trees import tree_object
 
 # Valid inside JSON strings, yet a terminal may act on them: DEL, C1 controls, bidirectional and invisible
 # characters.
@@ -36,6 +37,17 @@ def message_object(message: Message, fields: Sequence[Field]) -> dict[str, Any]:
             _frame(frame) for frame in (frames[:-1] if values["body"] is not None else frames)
         ]
     return values
+
+
+def decoded_object(message: Message) -> dict[str, Any]:
+    """Give what the chosen decoder, or the one that fits best, makes of a message."""
+    decoded = message.decoded
+    return {
+        "decoder": decoded.decoder,
+        "summary": decoded.summary,
+        "problem": decoded.problem or None,
+        "tree": tree_object(decoded.item),
+    }
 
 
 def json_lines(messages: Iterable[Message], fields: Sequence[Field]) -> Iterator[str]:

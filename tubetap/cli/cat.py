@@ -7,16 +7,19 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 
 from recordings.export.fields import FIELDS, Message, choose, messages
-from recordings.export.jsonl import DEFAULT_FIELDS, json_line, message_object
+from recordings.export.jsonl import DEFAULT_FIELDS, decoded_object, json_line, message_object
 from recordings.export.lines import Clock, Line, field_line
+from recordings.export.trees import tree_lines
 from recordings.filters import Filter
 from recordings.recording import Recording
+from tubetap.cli.decoders import decoder_option
 from tubetap.cli.files import filter_argument, open_whole, recording_argument, warn_of_damage, warn_of_unseen
 
 POLL_S = 0.1
@@ -24,6 +27,9 @@ POLL_S = 0.1
 
 SETTLE_NS = 200_000_000
 """In a growing file, messages younger than this wait: copies of them may still be on their way."""
+
+INDENT = " " * 10
+"""What stands in front of a tree: it is below the time."""
 
 FIELD_HELP = ", ".join(field.name for field in FIELDS)
 
@@ -35,6 +41,8 @@ FIELD_HELP = ", ".join(field.name for field in FIELDS)
 @click.option(
     "--fields", metavar="A,B,..", help=f"Only these fields, separated by tabs. Known: {FIELD_HELP}."
 )
+@decoder_option
+@click.option("--tree", is_flag=True, help="Below each message what it holds, decoded.")
 @click.option("-n", "--tail", type=click.IntRange(0), metavar="N", help="Only the last N matching messages.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as the recording grows, until it ends.")
 @click.option("--utc", is_flag=True, help="Times in UTC instead of local time.")
@@ -46,6 +54,8 @@ def command(
     filter: Filter,
     as_json: bool,
     fields: str | None,
+    decoder: str | None,
+    tree: bool,
     tail: int | None,
     follow: bool,
     utc: bool,
@@ -53,7 +63,8 @@ def command(
 ) -> int:
     """Print the messages of FILE that pass FILTER, one a line.
 
-    FILTER is explained by `tubetap filters`. Exits with 1 if a filter lets nothing through.
+    FILTER is explained by `tubetap filters`. Exits with 1 if a filter lets nothing through. With --json,
+    --tree adds what was decoded as "decoded".
 
     \b
     Examples:
@@ -62,11 +73,13 @@ def command(
       tubetap cat run.mcap --json 'type:error' | jq .body.value
       tubetap cat run.mcap --fields time,from,to,summary -n 20
       tubetap cat run.mcap --follow error
+      tubetap cat run.mcap 'type:error' --tree
+      tubetap cat run.mcap --decoder jupyter
     """
     with open_whole(file) as recording:
-        write = _writer(recording, as_json, fields, Clock(utc=utc), _use_color(color))
+        write = _writer(as_json, fields, tree, Clock(utc=utc), _use_color(color))
         count = damaged = 0
-        for message in messages(recording, _rows(recording, filter, tail, follow)):
+        for message in messages(recording, _rows(recording, filter, tail, follow), decoder=decoder):
             write(message)
             count += 1
             damaged += bool(message.damage)
@@ -77,7 +90,7 @@ def command(
 
 
 def _writer(
-    recording: Recording, as_json: bool, fields: str | None, clock: Clock, color: bool
+    as_json: bool, fields: str | None, tree: bool, clock: Clock, color: bool
 ) -> Callable[[Message], None]:
     """Choose how a message is printed."""
     out = sys.stdout
@@ -87,16 +100,35 @@ def _writer(
     names = [name.strip() for name in fields.split(",")] if fields else []
     if as_json:
         chosen = choose(names or DEFAULT_FIELDS)
-        return lambda message: _print(json_line(message_object(message, chosen)))
+
+        def write_object(message: Message) -> None:
+            decoded = {"decoded": decoded_object(message)} if tree else {}
+            _print(json_line(message_object(message, chosen) | decoded))
+
+        return write_object
     if names:
-        chosen = choose(names)
-        return lambda message: _print(field_line(message, chosen))
-    line = Line(clock, color=color)
-    return lambda message: _print(line(message))
+        line: Callable[[Message], str] = partial(field_line, fields=choose(names))
+    else:
+        line = Line(clock, color=color)
+
+    def write_lines(message: Message) -> None:
+        _print(line(message))
+        if tree:
+            _print_tree(message)
+
+    return write_lines
 
 
 def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
+
+
+def _print_tree(message: Message) -> None:
+    decoded = message.decoded
+    if decoded.problem:
+        _print(f"{INDENT}({decoded.decoder}) {decoded.problem}")
+    for line in tree_lines(decoded.item, INDENT):
+        _print(line)
 
 
 def _rows(recording: Recording, filter: Filter, tail: int | None, follow: bool) -> Iterator[int]:

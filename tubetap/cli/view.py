@@ -6,18 +6,27 @@ from pathlib import Path
 
 import click
 
+from tubetap.cli.decoders import decoder_option
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--follow", is_flag=True, help="Follow the newest message from the start.")
 @click.option("--filter", "filter_text", default="", metavar="TEXT", help="Start with this filter in force.")
+@decoder_option
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal (to select text with it).")
 @click.option(
     "--theme", metavar="NAME", help="Colours: tubetap-dark, tubetap-light, ansi-dark, ansi-light, ..."
 )
 @click.option("--keys", "list_keys", is_flag=True, help="List all keys with their ids, and leave.")
 def command(
-    file: Path | None, follow: bool, filter_text: str, no_mouse: bool, theme: str | None, list_keys: bool
+    file: Path | None,
+    follow: bool,
+    filter_text: str,
+    decoder: str | None,
+    no_mouse: bool,
+    theme: str | None,
+    list_keys: bool,
 ) -> int:
     """Open a recording in the terminal app.
 
@@ -49,7 +58,7 @@ def command(
         raise click.UsageError(str(error), click.get_current_context()) from None
     with Recording.open(file, follow=True) as recording:
         live = follow or _is_live(file)
-        show(recording, live=live, filter=filter_text, mouse=not no_mouse, theme=theme)
+        show(recording, live=live, filter=filter_text, decoder=decoder, mouse=not no_mouse, theme=theme)
     return 0
 
 

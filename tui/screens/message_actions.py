@@ -137,11 +137,17 @@ class MessageActions:
         lines: list[list[Cell]] = [
             [("the one that fits best", "")],
             *([(text.safe(name, 40), "")] for name in names),
+            *(
+                [(text.safe(f"{name} could not be loaded: {reason}", 200), "dim")]
+                for name, reason in registry.failures().items()
+            ),
         ]
 
         def use(choice: int | None) -> None:
-            if choice is not None:
-                self._screen.detail.decode_as(names[choice - 1] if choice else None)
+            if choice is not None and choice <= len(names):
+                self.viewer.decoder = names[choice - 1] if choice else None
+                self._screen.messages.forget_summaries()
+                self._screen.detail.decode_anew()
 
         self._app.push_screen(Choose("Decode as", lines), use)
 

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from decoders import registry
+from recordings.decoding import where_seen
 from recordings.errors import RecordingError
 from tui import text
 from tui.cells import Cell
@@ -78,7 +79,6 @@ class Detail(Widget):
         self.viewer = viewer
         self.row: int | None = None
         self.tab = 0
-        self.decoder: str | None = None
         self.tabs = Tabs()
         self.decoded = TreeView(id="tree")
         self.beside = HexView(id="beside")
@@ -155,9 +155,8 @@ class Detail(Widget):
         self._stale = False
         self._build()
 
-    def decode_as(self, decoder: str | None) -> None:
-        """Decode with another decoder; None: the one that fits best."""
-        self.decoder = decoder
+    def decode_anew(self) -> None:
+        """Show the decoded message: the decoder has changed."""
         self.choose(0)
 
     def refreshed(self) -> None:
@@ -195,23 +194,13 @@ class Detail(Widget):
             self.deliveries.set_outcomes(outcomes(recording, self.row))
 
     def _build_tree(self, frames: tuple[bytes, ...]) -> None:
-        decoded = registry.decode(frames, decoder=self.decoder, context=self._where_seen())
+        assert self.row is not None
+        context = where_seen(self.viewer.recording, self.row)
+        decoded = registry.decode(frames, decoder=self.viewer.decoder, context=context)
         self.decoded.set_root(decoded.item)
         if decoded.problem:
             self.tabs.about = [*self.tabs.about, (f"  {decoded.decoder}: {decoded.problem}", "warning")]
             self.tabs.repaint()
-
-    def _where_seen(self) -> registry.Context:
-        """Say where the message was seen, for the decoder."""
-        assert self.row is not None
-        rows, session = self.viewer.rows, self.viewer.session
-        endpoint = session.endpoints.get(int(rows.endpoint[self.row]))
-        return registry.Context(
-            address=endpoint.address if endpoint is not None else "",
-            socket_type=endpoint.socket_type if endpoint is not None else "",
-            sender=rows[self.row].sender,
-            outward=not any(receiver < 0 for receiver in rows.receiver_connections(self.row)),
-        )
 
     def _clear(self, reason: str = "") -> None:
         self.tabs.about = ((reason, "error"),) if reason else ()

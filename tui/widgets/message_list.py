@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from textual import events
 
-from decoders.summary import summarize
+from decoders import registry
+from recordings.decoding import where_seen
 from recordings.errors import RecordingError
 from recordings.rows import Row
 from tui import text
@@ -117,10 +118,20 @@ class MessageList(Lines):
         while len(self._summaries) > SUMMARIES_KEPT:
             self._summaries.popitem(last=False)
 
+    def forget_summaries(self) -> None:
+        """Read summaries anew: the decoder has changed."""
+        self._summaries.clear()
+        self.repaint()
+
     def _summary(self, row: int) -> str:
         recording = self.viewer.recording
         try:
-            return summarize(recording.frames(row), recording.envelope(row))
+            return registry.summary(
+                recording.frames(row),
+                recording.envelope(row),
+                decoder=self.viewer.decoder,
+                context=where_seen(recording, row),
+            )
         except RecordingError as error:
             return f"unreadable: {text.safe(str(error), 100)}"
 
