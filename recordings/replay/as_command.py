@@ -148,7 +148,7 @@ class _Performance:
             options.remap,
             -feed.first_epoch,
             options.release,
-            {name: value["signals"] for name, value in recorded.items() if value.get("signals")},
+            traffic.signals,
         )
         upstream = {
             self._rewriter.name(name): self._rewriter.identity(identity(name, recorded.get(name)))

@@ -136,12 +136,7 @@ class _Performance:
         self._answers = answers
         self._sockets = sockets
         self._controls = controls
-        self._rewriter = Rewriter(
-            options.remap,
-            signals={
-                name: value["signals"] for name, value in traffic.identities.items() if value.get("signals")
-            },
-        )
+        self._rewriter = Rewriter(options.remap, signals=traffic.signals)
         self._back = {new: old for old, new in options.remap.items()}
         self._roles = {self._rewriter.name(node): self._role(node, stage) for node in answers.nodes}
         self._listener = next(iter(self._roles))

@@ -59,11 +59,16 @@ def identity(node: str, recorded: Mapping[str, Any] | None = None) -> dict[str, 
         "node_id": node,
         "outbox": "",
         "status": "ready",
-        "signals": recorded.get("signals"),
-        "slots": recorded.get("slots"),
-        "subscribed_to": list(recorded.get("subscribed_to") or []),
-        "subscribers": list(recorded.get("subscribers") or []),
+        "signals": texts(recorded.get("signals")) or None,
+        "slots": texts(recorded.get("slots")) or None,
+        "subscribed_to": texts(recorded.get("subscribed_to")),
+        "subscribers": texts(recorded.get("subscribers")),
     }
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in what should be a list of them; a recording may hold anything."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def subscriber_of(frame: bytes) -> tuple[bool, str] | None:

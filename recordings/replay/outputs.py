@@ -63,7 +63,7 @@ class OutputReader:
         value: Any = message.value
         sender = self._name(message.node_id)
         if message.type_ == "error":
-            if isinstance(value, dict):
+            if isinstance(value, dict) and {"err_type", "err_args"} <= value.keys():
                 value = Raised(value["err_type"], list(value["err_args"]))
             return [Output("", sender, ERROR, -1, value)]
         if message.type_ != "event" or not isinstance(value, list):

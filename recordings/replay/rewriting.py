@@ -94,7 +94,7 @@ class Rewriter:
         )
         try:
             return new.to_bytes()
-        except DecodeError as error:
+        except (DecodeError, KeyError, TypeError) as error:  # also what is no error in an error message
             raise ReplayError(
                 f"a recorded {message.type_} can't be written for noob {self.release}: {error}"
             ) from None

@@ -12,6 +12,7 @@ from typing import Any, Self
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from decoders.text import safe
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import SUBSCRIBER, Action, Connect, Publish, Report
 
@@ -60,7 +61,7 @@ class Sockets:
         socket = self._make(zmq.SUB, "inbox", who)
         socket.setsockopt(zmq.RCVHWM, 0)
         socket.setsockopt(zmq.SUBSCRIBE, b"")
-        socket.setsockopt(zmq.SUBSCRIBE, f"{SUBSCRIBER}{who}".encode())
+        socket.setsockopt(zmq.SUBSCRIBE, f"{SUBSCRIBER}{who}".encode("utf-8", "surrogatepass"))
         if watch:
             self._watch_peers(socket, who)
         for address in addresses:
@@ -69,7 +70,12 @@ class Sockets:
     def dealer(self, who: str, address: str) -> None:
         """Connect the DEALER by which `who` reports to the command node."""
         socket = self._make(zmq.DEALER, "dealer", who)
-        socket.setsockopt(zmq.IDENTITY, who.encode())
+        try:
+            socket.setsockopt(zmq.IDENTITY, who.encode("utf-8", "surrogatepass"))
+        except zmq.ZMQError:
+            raise ReplayError(
+                f"{safe(who, 40)!r} can't be a routing id: use another name (--remap)"
+            ) from None
         self._connect(socket, address)
 
     def perform(self, who: str, actions: Iterable[Action]) -> None:

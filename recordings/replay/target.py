@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from decoders.text import safe
 from recordings.replay.errors import ReplayError
 
 GRACE_S = 5.0
@@ -33,6 +34,11 @@ class Stage:
 
     def address(self, *parts: str) -> str:
         """An ipc address below the directory; raises ReplayError if a socket can't have it."""
+        for part in parts:
+            if part in ("", ".", "..") or "/" in part or "\0" in part:
+                raise ReplayError(
+                    f"{safe(part)!r} can't be part of a socket's path: use another name (--remap)"
+                )
         path = self.path.joinpath(*parts)
         if len(os.fsencode(path)) > LONGEST_PATH:
             raise ReplayError(

@@ -18,7 +18,7 @@ from recordings.filters import parse
 from recordings.recording import Recording
 from recordings.replay.arrivals import Arrivals
 from recordings.replay.errors import ReplayError
-from recordings.replay.handshake import COMMAND
+from recordings.replay.handshake import COMMAND, texts
 
 Mask = NDArray[np.bool_]
 
@@ -92,7 +92,8 @@ class Traffic:
         """What each node last said of itself in `identify`, or the command node of it in `announce`."""
         found: dict[str, dict[str, Any]] = {}
         for row in np.flatnonzero(self._mine & self._of_type(("announce",)))[-1:]:
-            nodes = (self.decoded(int(row)).get("value") or {}).get("nodes")
+            value = self.decoded(int(row)).get("value")
+            nodes = value.get("nodes") if isinstance(value, dict) else None
             if isinstance(nodes, dict):
                 found |= {name: value for name, value in nodes.items() if isinstance(value, dict)}
         rows = np.flatnonzero(self._mine & self._of_type(("identify",)))
@@ -102,6 +103,12 @@ class Traffic:
             if isinstance(message.get("value"), dict):
                 found[str(message.get("node_id"))] = message["value"]
         return found
+
+    @cached_property
+    def signals(self) -> dict[str, list[str]]:
+        """The names under which each node emits values, as far as they are known."""
+        found = {name: texts(value.get("signals")) for name, value in self.identities.items()}
+        return {name: signals for name, signals in found.items() if signals}
 
     @cached_property
     def nodes(self) -> list[str]:
@@ -142,9 +149,9 @@ class Traffic:
 
     def upstream(self, node: str) -> list[str]:
         """The nodes whose events the node listens to."""
-        told = (self.identities.get(node) or {}).get("subscribed_to")
+        told = texts((self.identities.get(node) or {}).get("subscribed_to"))
         if told:
-            return [str(name) for name in told]
+            return told
         rows = self.recording.rows
         mask = self._mine & self._of_type(("event",)) & self._to(node)
         return sorted(
