@@ -11,6 +11,7 @@ from functools import total_ordering
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from decoders.errors import DecodeError
+from decoders.problems import found
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -99,14 +100,14 @@ class Epoch:
         if isinstance(wire, int):
             return cls(_number(wire))
         if not isinstance(wire, list | tuple) or not wire:
-            raise DecodeError(f"expected an epoch (a number or a list), found {_found(wire)}")
+            raise DecodeError(f"expected an epoch (a number or a list), found {found(wire)}")
         if len(wire) > MAX_SEGMENTS + 1:
             raise DecodeError(f"an epoch nested more than {MAX_SEGMENTS} levels deep")
         first, *rest = wire
         if isinstance(first, list | tuple):
             node, root = _segment(first)
             if node != _ROOT_NODE:
-                raise DecodeError(f"expected an epoch that begins with '{_ROOT_NODE}', found {_found(node)}")
+                raise DecodeError(f"expected an epoch that begins with '{_ROOT_NODE}', found {found(node)}")
         else:
             root = _number(first)
         return cls(root, [_segment(pair) for pair in rest])
@@ -189,7 +190,7 @@ class Epoch:
 
 def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise DecodeError(f"expected an epoch's number, found {_found(value)}")
+        raise DecodeError(f"expected an epoch's number, found {found(value)}")
     if not 0 <= value <= MAX_ROOT:
         raise DecodeError("expected an epoch's number between 0 and 2**63 - 1, found one outside")
     return value
@@ -200,10 +201,4 @@ def _segment(pair: Any) -> Segment:
         case [str(node), number]:
             return node, _number(number)
         case _:
-            raise DecodeError(f"expected an epoch's [node, number], found {_found(pair)}")
-
-
-def _found(value: Any) -> str:
-    if isinstance(value, str):
-        return f"the text {value[:40]!r}"
-    return f"a {type(value).__name__}" if value is not None else "null"
+            raise DecodeError(f"expected an epoch's [node, number], found {found(pair)}")

@@ -14,7 +14,7 @@ from decoders.interface import Context, Decoded
 from decoders.json_text import read_json
 from decoders.problems import Unread
 from decoders.summary import LIMIT, SEPARATOR, foreign
-from decoders.text import safe
+from decoders.text import safe, utf8_head
 from decoders.tree import TEXT_LIMIT, Item, batched, counted, from_bytes, from_value, quoted
 
 MAX_MSGPACK = 16 << 20
@@ -146,14 +146,8 @@ def frame_item(name: str, frame: bytes) -> Item:
 
 def looks_like_text(frame: bytes) -> bool:
     """Return whether the beginning of a frame is printable UTF-8, line ends and tabs included."""
-    head = frame[:_LOOK]
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if len(frame) <= _LOOK or error.start < len(head) - 3:  # else a character cut in two
-            return False
-        text = head[: error.start].decode("utf-8")
-    return text.translate(_WITHOUT_LINE_ENDS).isprintable()
+    text = utf8_head(frame, _LOOK)
+    return text is not None and text.translate(_WITHOUT_LINE_ENDS).isprintable()
 
 
 _WITHOUT_LINE_ENDS = {ord(character): None for character in "\n\r\t"}

@@ -2,6 +2,9 @@
 
 from decoders import pickles
 
+IN_JSON = f'"{pickles.PREFIX}'.encode()
+"""How such a text begins in JSON as noob writes it."""
+
 
 class PickledValue(str):
     """The text that stands for a pickled value, exactly as on the wire.

@@ -1,6 +1,10 @@
 """What is said when something could not be decoded: where, and why."""
 
+from typing import Any
+
 import msgspec
+
+from decoders.tree import number_text
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -17,3 +21,24 @@ class Unread(msgspec.Struct, frozen=True):
     """Stands where a value would be that was not read; its bytes are in the message's payload."""
 
     reason: str
+
+
+def found(value: Any) -> str:
+    """Return in a few words what stands in a place where something else was expected."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str() if value.startswith("pck__"):
+            return "a pickle"
+        case str():
+            return f"the text {value[:40]!r}"
+        case int() | float():
+            return f"the number {number_text(value)[:40]}"
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return f"a {type(value).__name__}"

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from decoders.pickled import PickledValue
-from decoders.problems import Problem, Unread
+from decoders.problems import Problem, Unread, found
 
 RELEASES = ("0.0.9", "1000", "1001", "1002", "1003")
 """The noob releases that changed the wire format, oldest first; each stands for those up to the next."""
@@ -97,24 +96,3 @@ class Findings:
 def known_only(value: Mapping[str, Any], known: tuple[str, ...]) -> bool:
     """Return whether `value` has no field but those in `known`."""
     return all(name in known for name in value)
-
-
-def found(value: Any) -> str:
-    """Return in a few words what stands in a place where something else was expected."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case PickledValue():
-            return "a pickle"
-        case str():
-            return f"the text {value[:40]!r}"
-        case int() | float():
-            return f"the number {str(value)[:40]}"
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case _:
-            return f"a {type(value).__name__}"

@@ -15,8 +15,9 @@ from decoders.envelope import Envelope, read_envelope
 from decoders.errors import DecodeError
 from decoders.events import META_NODE, META_SIGNAL, read_value
 from decoders.json_text import read_json
+from decoders.pickled import IN_JSON
 from decoders.remote_errors import call_text, read_error
-from decoders.text import safe, safe_bytes
+from decoders.text import safe, safe_bytes, utf8_head
 from decoders.tree import counted
 
 LIMIT = 120
@@ -161,7 +162,7 @@ def _large(payload: bytes, envelope: Envelope) -> str:
     if start < 0:
         return f"{len(payload):,} bytes"
     start += len(_VALUE)
-    if envelope.type == "error" and head.startswith(b'"pck__', start):
+    if envelope.type == "error" and head.startswith(IN_JSON, start):
         head_of_pickle = payload[start + 1 : start + _FIRST_PICKLE]
         return _in_node(pickles.head(head_of_pickle, limit=LIMIT, whole=False), envelope.node_id)
     if envelope.type != "event" or not head.startswith(b"[{", start):
@@ -174,7 +175,7 @@ def _large(payload: bytes, envelope: Envelope) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
         return f"events, {len(payload):,} bytes"
     stop += len(_VALUE)
-    if head.startswith(b'"pck__', stop):
+    if head.startswith(IN_JSON, stop):
         value = _large_pickle(payload, stop + 1)
     else:
         value = safe_bytes(head[stop : stop + LIMIT + 1], LIMIT)
@@ -202,11 +203,7 @@ def foreign(frames: Sequence[bytes]) -> str:
 
 
 def _frame(frame: bytes, room: int) -> str:
-    head = frame[: 4 * LIMIT]
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3 or len(head) == len(frame):
-            return f"{len(frame):,} bytes {head[:16].hex()}" if len(frame) > 16 else f"0x{frame.hex()}"
-        text = head[: error.start].decode("utf-8")
+    text = utf8_head(frame, 4 * LIMIT)
+    if text is None:
+        return f"{len(frame):,} bytes {frame[:16].hex()}" if len(frame) > 16 else f"0x{frame.hex()}"
     return safe(text, room)

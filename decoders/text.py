@@ -59,6 +59,17 @@ def safe_bytes(data: bytes, limit: int | None = None) -> str:
     return safe(data.decode("utf-8", "backslashreplace"), limit)
 
 
+def utf8_head(data: bytes, size: int) -> str | None:
+    """Return the first `size` bytes as text, without a character that is cut in two; None if not UTF-8."""
+    head = data[:size]
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(head) == len(data) or error.start < len(head) - 3:
+            return None
+        return head[: error.start].decode("utf-8")
+
+
 def _is_safe(character: str) -> bool:
     return character.isprintable() and not _BLANK.match(character)
 

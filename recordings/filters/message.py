@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from decoders.envelope import read_envelope
+from decoders.pickled import IN_JSON
 from decoders.summary import summarize
 from recordings.errors import RecordingError
 
@@ -30,7 +31,6 @@ MAX_PICKLE = 1 << 16
 MAX_BODY = 64 << 20
 """The longest payload, in bytes, that is read as JSON for a `body.` term."""
 
-_PICKLE = b'"pck__'
 _MISSING: Any = object()
 
 
@@ -95,21 +95,21 @@ class MessageText:
 
 def searchable(frame: bytes) -> list[bytes]:
     """Cut the `pck__` strings out of a frame, bound the rest, and add what small pickles hold."""
-    at = frame.find(_PICKLE)
+    at = frame.find(IN_JSON)
     if at < 0:
         return [frame if len(frame) <= MAX_TEXT else frame[:MAX_TEXT]]
     kept: list[bytes] = []
     pickles: list[bytes] = []
     begin = length = 0
     while at >= 0 and length < MAX_TEXT:
-        start = at + len(_PICKLE)
+        start = at + len(IN_JSON)
         kept.append(frame[begin:start])
         length += start - begin
         end = frame.find(b'"', start)
         begin = len(frame) if end < 0 else end
         if begin - start <= MAX_PICKLE and len(pickles) < 64:
             pickles.append(_from_base64(frame[start:begin]))
-        at = frame.find(_PICKLE, begin)
+        at = frame.find(IN_JSON, begin)
     kept.append(frame[begin : begin + MAX_TEXT])
     return [b"".join(kept)[:MAX_TEXT], *filter(None, pickles)]
 

@@ -205,3 +205,14 @@ def test_cost_is_independent_of_the_payload() -> None:
     large = [EVENT % (b'"pck__%b"' % (b"A" * size)) for size in (20_000, 20_000_000)]
     times = [min(timeit.repeat(lambda: read_envelope([p]), number=50, repeat=20)) for p in large]  # noqa: B023
     assert times[1] < 5 * times[0]
+
+
+@pytest.mark.parametrize("digits", [25, 500, 4400, 100_000])
+@pytest.mark.parametrize("form", ["%s", "[1, %s]", "[[%s, 1]]", '[1, ["a", %s]]', '[["tube", %s]]'])
+def test_numbers_of_any_length(form: str, digits: int) -> None:
+    value = form % ("9" * digits)
+    for head in ("", '"more": "' + "x" * 5000 + '", '):
+        payload = f'{{{head}"type": "epoch_ended", "node_id": "a", "value": {value}}}'.encode()
+        envelope = read_envelope([payload])
+        assert envelope.epoch == -1
+        assert envelope.problem
