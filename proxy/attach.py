@@ -12,10 +12,11 @@ from typing import Any
 from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.output import reserve_output, session_facts
-from proxy.run import RunResult
+from proxy.run import RunResult, Telling
 from proxy.session import BUFFER_BYTES, RelayProgram, Session
 from proxy.standing import record_until_told, say_result
 from proxy.tubes import Tube, argv_of, find_tubes, runtime_folders
+from recordings.keeping import EVERYTHING, Keeping
 
 __all__ = ["UNSEEN", "attach", "choose"]
 
@@ -71,6 +72,7 @@ def attach(
     force: bool = False,
     tui: bool = False,
     buffer_bytes: int = BUFFER_BYTES,
+    keeping: Keeping = EVERYTHING,
     quiet: bool = False,
 ) -> RunResult:
     """Record what a running tube publishes, until it ends, or Ctrl-C, SIGTERM, or the viewer is left.
@@ -81,8 +83,10 @@ def attach(
     tube = choose(runner, folders)
     path = reserve_output(output, f"attach-{tube.runner}", force=force)
     silent = quiet or tui
+    telling = Telling(keeping, quiet=silent)
 
     def heard(fact: dict[str, Any]) -> None:
+        telling(fact)
         if fact["kind"] == "joined" and not silent:
             _say(f"node {fact['node']} is announced: listening to it too")
 
@@ -97,6 +101,7 @@ def attach(
         path,
         facts=_facts(tube),
         limit=buffer_bytes,
+        keeping=keeping,
         relay=RelayProgram("proxy.subscribing", (_outboxes(tube),)),
         heard=heard,
     )

@@ -15,9 +15,10 @@ from proxy.errors import ProxyError
 from proxy.forwarding import Forward
 from proxy.layout import place
 from proxy.output import reserve_output, session_facts
-from proxy.run import RunResult
+from proxy.run import RunResult, Telling
 from proxy.session import BUFFER_BYTES, RelayProgram, Session
 from proxy.standing import record_until_told, say_result
+from recordings.keeping import EVERYTHING, Keeping
 from recordings.records import Role
 
 __all__ = ["ROLES", "parse_link", "stand_between"]
@@ -65,6 +66,7 @@ def stand_between(
     tui: bool = False,
     buffer_bytes: int = BUFFER_BYTES,
     on_overflow: Literal["drop", "block"] = "drop",
+    keeping: Keeping = EVERYTHING,
     quiet: bool = False,
 ) -> RunResult:
     """Relay and record `links` until Ctrl-C, SIGTERM, or the viewer is left.
@@ -83,7 +85,7 @@ def stand_between(
             for link, each in zip(links, bound, strict=True)
         ]
         report = record_until_told(
-            _session(path, links, bound, buffer_bytes, on_overflow, quiet=quiet or tui),
+            _session(path, links, bound, buffer_bytes, on_overflow, keeping, quiet=quiet or tui),
             path,
             viewer=_VIEWER if tui else "",
             started=lambda: _started(links, bound, quiet=quiet or tui),
@@ -114,12 +116,22 @@ def _check(links: Sequence[Forward]) -> None:
 
 
 def _session(
-    path: Path, links: Sequence[Forward], bound: Sequence[Bound], limit: int, on_overflow: str, *, quiet: bool
+    path: Path,
+    links: Sequence[Forward],
+    bound: Sequence[Bound],
+    limit: int,
+    on_overflow: str,
+    keeping: Keeping,
+    *,
+    quiet: bool,
 ) -> Session:
     descriptors = tuple(each.socket.fileno() for each in bound)
     arguments = tuple(link.to_json(descriptor) for link, descriptor in zip(links, descriptors, strict=True))
 
+    telling = Telling(keeping, quiet=quiet)
+
     def heard(fact: dict[str, Any]) -> None:
+        telling(fact)
         if not quiet and fact["kind"] in ("missing", "reached"):
             what = f"nobody at {fact['address']} yet ({fact.get('reason', '')}): trying again until there is"
             if fact["kind"] == "reached":
@@ -135,6 +147,7 @@ def _session(
         },
         limit=limit,
         on_overflow=on_overflow,
+        keeping=keeping,
         relay=RelayProgram("proxy.forwarding", arguments, descriptors),
         heard=heard,
     )

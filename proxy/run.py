@@ -28,7 +28,7 @@ from proxy.session import BUFFER_BYTES, Session, SessionReport
 from proxy.viewer import Viewer
 from recordings.keeping import EVERYTHING, Keeping
 
-__all__ = ["CommandError", "RunResult", "recordings_directory", "run"]
+__all__ = ["CommandError", "RunResult", "Telling", "recordings_directory", "run"]
 
 _VIEWER = "tubetap.cli.run"
 """The module whose `main([FILE])` shows a growing recording; by name, as it belongs to a layer above."""
@@ -82,7 +82,7 @@ def run(
         limit=buffer_bytes,
         on_overflow=on_overflow,
         keeping=keeping,
-        heard=_Telling(keeping, quiet=quiet or tui),
+        heard=Telling(keeping, quiet=quiet or tui),
         outputs=pipes.read_ends if pipes is not None else None,
         attachments=attachments(command),
     )
@@ -140,7 +140,7 @@ def _exit_code(code: int) -> int:
     return 128 - code if code < 0 else code
 
 
-class _Telling:
+class Telling:
     """Says on standard error when a flight recorder has written a file."""
 
     def __init__(self, keeping: Keeping, *, quiet: bool) -> None:

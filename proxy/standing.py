@@ -23,6 +23,7 @@ __all__ = ["record_until_told", "say_result"]
 
 _GLANCE_S = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DUMP = signal.SIGUSR1
 
 FAILED = 3
 """The exit code where something that was needed all along ended too early."""
@@ -34,10 +35,11 @@ def record_until_told(
     """Start a session that records to `path`, keep it until told, and report.
 
     `viewer` is the module of the viewer that gets the terminal, if any; `started` is called once the session
-    runs. A second Ctrl-C does not wait for what is still to be written: KeyboardInterrupt.
+    runs. A second Ctrl-C does not wait for what is still to be written: KeyboardInterrupt. SIGUSR1 has a
+    flight recorder write what it has.
     """
     shown = None
-    with _stop_signals() as told:
+    with _signals(session) as told:
         session.start()
         try:
             started()
@@ -69,18 +71,21 @@ def record_until_told(
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
+def _signals(session: Session) -> Iterator[threading.Event]:
     """Turn the signals that end a program into an event; the second one is a KeyboardInterrupt."""
     told = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
+        if number == _DUMP:
+            session.dump()
+            return
         if told.is_set():
             raise KeyboardInterrupt
         told.set()
 
     previous = {}
     if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, _DUMP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 previous[number] = signal.signal(number, stop)
     try:

@@ -1,5 +1,6 @@
 """`tubetap proxy` as it is typed: a plain pyzmq program step by step, mistakes, and the viewer."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,3 +143,23 @@ def test_a_signal_ends_it_with_the_viewer(place: Place) -> None:
     assert b"\x1b[?1049l" in terminal.output  # back from the alternate screen
     assert not (place.root / "tapped").exists()
     until(lambda: not processes(place, "tubetap.cli.proxy"))
+
+
+def test_a_flight_recorder_and_parts(place: Place, feed: "tuple[subprocess.Popen[str], str]") -> None:
+    publisher, bound = feed
+    proxy = Standing(place, "proxy", "--ring", "60s", f"--link=ipc://{place.root}/y={bound}")
+    reader = place.start([sys.executable, "-c", READER, f"ipc://{place.root}/y"])
+    publish_until(publisher, reader)
+    reader.communicate()
+    proxy.process.send_signal(signal.SIGUSR1)
+    proxy.says(f"{place.recording} written")
+    with load(place.recording) as recording:
+        assert recording.frames(0) == (b"weather", b"rain")
+    assert proxy.stop() == 0
+    proxy = Standing(place, "proxy", "--force", "--rotate", "1s", f"--link=ipc://{place.root}/y={bound}")
+    reader = place.start([sys.executable, "-c", READER, f"ipc://{place.root}/y"])
+    publish_until(publisher, reader)
+    reader.communicate()
+    assert proxy.stop() == 0
+    with load(place.recording) as recording:
+        assert recording.frames(0) == (b"weather", b"rain")

@@ -6,7 +6,14 @@ import click
 
 from proxy.attach import attach
 from tubetap.cli.ps import folder_option
-from tubetap.cli.recording import buffer_option, check_terminal, output_options, watch_live
+from tubetap.cli.recording import (
+    buffer_option,
+    check_terminal,
+    keeping_options,
+    output_options,
+    read_keeping,
+    watch_live,
+)
 
 
 @click.command()
@@ -14,8 +21,17 @@ from tubetap.cli.recording import buffer_option, check_terminal, output_options,
 @folder_option
 @output_options
 @buffer_option
+@keeping_options
 def command(
-    runner: str, folders: tuple[Path, ...], output: Path | None, force: bool, tui: bool, buffer: int
+    runner: str,
+    folders: tuple[Path, ...],
+    output: Path | None,
+    force: bool,
+    tui: bool,
+    buffer: int,
+    rotate: tuple[int | None, int | None] | None,
+    keep: int | None,
+    ring: int | None,
 ) -> int:
     """Listen to a noob tube that already runs, and record what it publishes.
 
@@ -32,6 +48,7 @@ def command(
       tubetap attach e4dc --tui
       tubetap attach -o live.mcap
     """
+    keeping = read_keeping(rotate, keep, ring, tui=tui)
     check_terminal(tui)
     result = attach(
         runner,
@@ -40,6 +57,7 @@ def command(
         force=force,
         tui=tui,
         buffer_bytes=buffer,
+        keeping=keeping,
     )
     return result.exit_code
 

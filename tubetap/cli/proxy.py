@@ -5,7 +5,15 @@ from pathlib import Path
 import click
 
 from proxy.explicit import ROLES, parse_link, stand_between
-from tubetap.cli.recording import buffer_option, check_terminal, output_options, overflow_option, watch_live
+from tubetap.cli.recording import (
+    buffer_option,
+    check_terminal,
+    keeping_options,
+    output_options,
+    overflow_option,
+    read_keeping,
+    watch_live,
+)
 
 
 @click.command()
@@ -28,6 +36,7 @@ from tubetap.cli.recording import buffer_option, check_terminal, output_options,
 @output_options
 @buffer_option
 @overflow_option
+@keeping_options
 def command(
     links: tuple[str, ...],
     roles: tuple[str, ...],
@@ -36,6 +45,9 @@ def command(
     tui: bool,
     buffer: int,
     on_overflow: str,
+    rotate: tuple[int | None, int | None] | None,
+    keep: int | None,
+    ring: int | None,
 ) -> int:
     """Stand between programs that tubetap did not start, and record what they say.
 
@@ -51,6 +63,7 @@ def command(
       tubetap proxy --link tcp://127.0.0.1:5556=tcp://127.0.0.1:5555
       tubetap proxy --tui --link ipc:///tmp/tapped=ipc:///tmp/feed --link tcp://:6001=tcp://10.0.0.7:6000
     """
+    keeping = read_keeping(rotate, keep, ring, tui=tui)
     check_terminal(tui)
     if len(roles) > len(links):
         raise click.UsageError("more --role than --link", click.get_current_context())
@@ -64,6 +77,7 @@ def command(
         tui=tui,
         buffer_bytes=buffer,
         on_overflow="block" if on_overflow == "block" else "drop",
+        keeping=keeping,
     )
     return result.exit_code
 
