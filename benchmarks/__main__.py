@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 from benchmarks.results import Goal, Row, table
 
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NAMES = (
     *("burst", "sustained", "large", "fanout", "latency", "tcp", "overload"),
     *("noob_tubes", "startup", "opening", "viewer_live", "viewer", "decoders"),
@@ -27,13 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", nargs="+", metavar="NAME", choices=NAMES, default=NAMES, help=", ".join(NAMES)
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
+    parser.add_argument(
+        "--write", action="store_true", help=f"put the tables into {PAGE.name}, with load and date"
+    )
     options = parser.parse_args(arguments)
 
     print(machine())
     rows: list[Row] = []
     goals: list[Goal] = []
     for name in options.only:
-        began = time.monotonic()
+        began, load = time.monotonic(), _load()
         module = importlib.import_module(f"benchmarks.{name}")
         try:
             new = module.run(options.quick)
@@ -44,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         judge = getattr(module, "goals", None)
         judged = judge(new) if judge is not None and not options.quick else []
-        print(table(getattr(module, "TITLE", name), new, judged), flush=True)
+        text = table(getattr(module, "TITLE", name), new, judged)
+        print(text, flush=True)
+        if options.write and not options.quick:
+            _write(name, f"{text}\n{date.today()}, load before: {load}, {time.monotonic() - began:.0f} s\n")
         print(f"({time.monotonic() - began:.0f} s)\n", file=sys.stderr, flush=True)
         rows += new
         goals += judged
@@ -57,11 +65,24 @@ def machine() -> str:
     """What the figures depend on."""
     import zmq
 
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
         f"{platform.platform()}, {_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"pyzmq {zmq.__version__} (libzmq {zmq.zmq_version()}), load before: {load}\n"
+        f"pyzmq {zmq.__version__} (libzmq {zmq.zmq_version()}), load {_load()}\n"
     )
+
+
+def _load() -> str:
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def _write(name: str, text: str) -> None:
+    """Put a table between its marks in the page."""
+    page = PAGE.read_text()
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, _, rest = page.partition(start)
+    if not rest:
+        raise ValueError(f"{PAGE} has no place for {name}: add {start!r} and {end!r}")
+    PAGE.write_text(before + start + "\n" + text + "\n" + end + rest.partition(end)[2])
 
 
 def _processor() -> str:

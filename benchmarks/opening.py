@@ -35,7 +35,7 @@ def _open(file: Path) -> Values:
         "--header",
         "type:event from:camera epoch>=5000",
         "--payload",
-        '~"value\\":77,"',
+        '~"value\\":77}"',
     )
     return {
         "first rows, s": told["first_rows_s"],

@@ -10,7 +10,7 @@ import os
 import time
 
 from decoders.envelope import read_envelope
-from recordings.records import Connection, Endpoint, Peer
+from recordings.records import Connection, Endpoint, Peer, Subscription
 from recordings.writer import RecordingWriter
 
 NODES = ("camera", "double", "merge")
@@ -52,6 +52,9 @@ def main() -> None:
                         binder=binder,
                     )
                 )
+        for connection, listener in ((number, "command"), (number + 10, NODES[number % 3])):
+            topic = f"__subscriber__:{listener}".encode()
+            writer.record(Subscription(time_ns=start, connection=connection, topic=topic, subscribe=True))
     print("writing", flush=True)
     began = time.perf_counter()
     step = 20_000 if not options.rate else 0
