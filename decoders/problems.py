@@ -4,8 +4,6 @@ from typing import Any
 
 import msgspec
 
-from decoders.tree import number_text
-
 
 class Problem(msgspec.Struct, frozen=True):
     """One thing wrong with a message: `path` says where (`value[0].epoch`, "": all of it), `reason` what."""
@@ -34,8 +32,10 @@ def found(value: Any) -> str:
             return "a pickle"
         case str():
             return f"the text {value[:40]!r}"
+        case int() if value.bit_length() > 128:
+            return f"an integer of {value.bit_length():,} bits"
         case int() | float():
-            return f"the number {number_text(value)[:40]}"
+            return f"the number {value}"
         case dict():
             return "an object"
         case list():
