@@ -85,6 +85,14 @@ class LossLine(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ExitLine(msgspec.Struct, frozen=True):
+    """A process of the program that ended; `exit_code` is None where nobody could see it."""
+
+    pid: int
+    exit_code: int | None
+    command_line: tuple[str, ...]
+
+
 class ErrorLine(msgspec.Struct, frozen=True):
     """An error message."""
 
@@ -125,6 +133,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[ErrorLine]
     error_count: int
     problems: list[str]
+    exits: list[ExitLine]
     output_lines: int
     remarks: list[str]
     notes: int
@@ -183,6 +192,11 @@ def sum_up(recording: Recording) -> Overview:
         errors=_errors(recording),
         error_count=_flagged(flags, Flag.ERROR),
         problems=[entry.text for entry in session.log if entry.kind == "problem"][:MAX_PROBLEMS],
+        exits=[
+            ExitLine(process.pid, process.exit_code, process.command_line)
+            for process in session.processes.values()
+            if process.state == "exited"
+        ],
         output_lines=kinds.count("output"),
         remarks=[note.text for note in session.notes if note.message is None][:MAX_PROBLEMS],
         notes=sum(note.message is not None for note in session.notes),

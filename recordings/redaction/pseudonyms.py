@@ -17,6 +17,9 @@ from recordings.redaction.detectors import MAC, Category
 KEY_BYTES = 32
 
 
+_PUNCTUATION = "`.,:;!?)]}>|\\"
+
+
 @dataclass
 class Pseudonyms:
     """The secrets that were found, each with its stand-in and how often it was replaced.
@@ -43,8 +46,9 @@ class Pseudonyms:
         return given
 
     def made(self, folded: str) -> bool:
-        """Tell whether a text, case-folded, is one of the stand-ins or a part of one."""
-        return folded in self._results
+        """Tell whether a text, case-folded, is one of the stand-ins, with or without the punctuation that
+        follows it."""
+        return folded in self._results or folded.rstrip(_PUNCTUATION) in self._results
 
     def digest(self, data: bytes) -> str:
         """Give a short mark of some bytes: equal for equal bytes, of no use without the key."""

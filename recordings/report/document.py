@@ -4,6 +4,7 @@ Foreign text is put into code spans and code blocks that it can't end, so that i
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ MAX_DIAGRAM = 40
 MAX_UNFINISHED = 10
 LOG_KINDS = ("process", "connection", "node", "output", "loss", "problem", "note")
 
+MAX_NAMED = 5
+MAX_SPECIFICATION = 400
+INTERNAL_FACTS = ("format", "ended_ns", "started_ns", "messages", "redacted", "user_pid")
+"""Facts that are told in other words elsewhere, or are of no use away from the machine."""
+
 CUT = "..."
 
 
@@ -55,14 +61,16 @@ def document(subject: Subject) -> Iterator[str]:
     overview = subject.overview
     yield f"# Bug report: {code(_title(overview))}"
     yield ""
+    yield from _in_short(subject)
     yield from _where(overview)
-    yield from _versions(overview)
-    yield from _nodes(overview)
     yield from _errors(subject.part, overview)
+    yield from _nodes(overview)
     yield from _unfinished(subject.epochs)
     yield from _timeline(subject.part, subject.point)
     yield from _messages(overview)
     yield from _losses(overview)
+    yield from _versions(overview)
+    yield from _specifications(subject.part)
     yield "## About this bundle"
     yield ""
     for note in subject.notes:
@@ -96,6 +104,34 @@ def _title(overview: Overview) -> str:
     return overview.facts.get("tube") or command_of(overview.facts) or overview.file
 
 
+def _in_short(subject: Subject) -> Iterator[str]:
+    """Say first what whoever receives it wants to know."""
+    overview, part = subject.overview, sum_up(subject.part)
+    for error in part.errors[:1]:
+        at = (error.time_ns - (overview.start_ns or 0)) / 1e9
+        more = f", the first of {overview.error_count:,} errors" if overview.error_count > 1 else ""
+        text, _ = _said(subject.part, error)
+        yield f"- Node {code(error.node)} failed after {at:.3f} s{more}: {code(text, 500)}."
+    unfinished = np.flatnonzero(subject.epochs.ended_ns == 0).tolist()
+    if unfinished and overview.epochs is not None and overview.epochs.ended:
+        numbers = ", ".join(str(subject.epochs[index].number) for index in unfinished[:MAX_NAMED])
+        more = f" and {len(unfinished) - MAX_NAMED:,} more" if len(unfinished) > MAX_NAMED else ""
+        yield f"- Of {overview.epochs.count:,} epochs, {len(unfinished):,} did not end: {numbers}{more}."
+    for process in [process for process in part.exits if process.exit_code][:MAX_NAMED]:
+        command = f" ({code(shlex.join(process.command_line), 80)})" if process.command_line else ""
+        yield f"- Process {process.pid}{command} exited with code {process.exit_code}."
+    if overview.losses:
+        size = sum(loss.bytes for loss in overview.losses)
+        yield f"- Not all was recorded: {size:,} bytes are missing; see Losses and problems."
+    else:
+        yield "- Nothing is known to be missing from the recording."
+    if overview.state != "complete":
+        yield f"- The recording is {overview.state}: its end is missing."
+    for remark in overview.remarks[:MAX_NAMED]:
+        yield f"- {code(remark)}"
+    yield ""
+
+
 def _where(overview: Overview) -> Iterator[str]:
     yield "| recording | |"
     yield "|---|---|"
@@ -120,11 +156,26 @@ def _versions(overview: Overview) -> Iterator[str]:
     yield ""
     yield "| | |"
     yield "|---|---|"
-    for name, value in sorted(overview.facts.items()):
-        yield f"| {cell(name)} | {cell(value)} |"
     for remark in overview.remarks:
         yield f"| remark | {cell(remark)} |"
+    for name, value in sorted(overview.facts.items()):
+        if name not in INTERNAL_FACTS:
+            yield f"| {cell(name)} | {cell(command_of(overview.facts) if name == 'command' else value)} |"
     yield ""
+
+
+def _specifications(part: Recording) -> Iterator[str]:
+    """Show the YAML files of tubes and pipelines that were attached."""
+    for name in part.attachments():
+        if not name.endswith((".yaml", ".yml")):
+            continue
+        lines = part.attachment(name).decode("utf-8", "replace").splitlines()
+        yield f"## Specification {code(name)}"
+        yield ""
+        yield from block(lines[:MAX_SPECIFICATION])
+        if len(lines) > MAX_SPECIFICATION:
+            yield f"{CUT} and {len(lines) - MAX_SPECIFICATION:,} more lines, in the attachment"
+        yield ""
 
 
 def _nodes(overview: Overview) -> Iterator[str]:
@@ -158,16 +209,21 @@ def _errors(part: Recording, overview: Overview) -> Iterator[str]:
 
 def _error(part: Recording, overview: Overview, error: ErrorLine) -> Iterator[str]:
     at = (error.time_ns - (overview.start_ns or 0)) / 1e9
-    text, traceback = error.text, ""
-    with suppress(DecodeError, RecordingError):
-        value = read_error(NoobMessage.from_bytes(part.frames(error.row)).value)
-        text, traceback = call_text(value["err_type"], value["err_args"]), value["traceback"]
+    text, traceback = _said(part, error)
     yield f"**{code(error.node)}** after {at:.3f} s (message {error.row}): {code(text, 500)}"
     yield ""
     if traceback:
         shown = traceback if len(traceback) <= MAX_TRACEBACK else f"{CUT}\n{traceback[-MAX_TRACEBACK:]}"
         yield from block(shown.splitlines())
         yield ""
+
+
+def _said(part: Recording, error: ErrorLine) -> tuple[str, str]:
+    """Give the exception that a node reports, and its traceback; the summary and nothing if unreadable."""
+    with suppress(DecodeError, RecordingError):
+        value = read_error(NoobMessage.from_bytes(part.frames(error.row)).value)
+        return call_text(value["err_type"], value["err_args"]), value["traceback"]
+    return error.text, ""
 
 
 def _unfinished(epochs: EpochTable) -> Iterator[str]:

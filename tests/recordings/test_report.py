@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recordings
 from decoders.envelope import read_envelope
 from recordings import filters
 from recordings.output_files import OutputError
 from recordings.recording import Recording
+from recordings.records import Process
 from recordings.redaction import LeakError, Rules
 from recordings.redaction.scrubber import Scrubber
 from recordings.report import report
@@ -22,6 +24,8 @@ from recordings.report.document import block, code
 from recordings.writer import RecordingWriter
 from tests.recordings.test_redact_file import SECRETS, everything_in, with_secrets
 from tests.support_sample_files import FACTS, record_sample
+
+SAMPLES = Path(recordings.__file__).parent / "samples"
 
 
 def bundled(path: Path, target: Path, **options: object) -> dict[str, bytes]:
@@ -159,3 +163,39 @@ def test_foreign_text_cannot_end_its_code_block(lines: list[str]) -> None:
         inner = span[len(ticks[0]) : -len(ticks[0])]
         assert not re.search(f"(?<!`){ticks[0]}(?!`)", inner)
         assert "\n" not in span
+
+
+def test_the_sample_s_summary_says_first_what_went_wrong(tmp_path: Path) -> None:
+    files = bundled(SAMPLES / "failing.mcap", tmp_path / "report.zip")
+    lines = files["report.md"].decode().splitlines()
+    assert lines[0] == "# Bug report: `python examples/failing.py`"
+    short = lines[2 : lines.index("| recording | |")]
+    assert short[0].startswith("- Node `reciprocal` failed after 0.4")
+    assert short[0].endswith("s: `ZeroDivisionError('division by zero')`.")
+    assert "- Of 8 epochs, 1 did not end: 7." in short
+    assert "- Process 10312 (`python examples/failing.py`) exited with code 1." in short
+    assert any("noob 1003.0.2" in line for line in short)
+    assert "examples/failing_nodes.py" in files["report.md"].decode()
+    # What is enclosed opens as any other recording, and knows the same nodes.
+    (tmp_path / "again.mcap").write_bytes(files["recording.mcap"])
+    with Recording.open(tmp_path / "again.mcap") as recording:
+        assert recording.state == "complete"
+        assert set(recording.session.nodes) == {"command", "countdown", "reciprocal", "report"}
+
+
+def test_secrets_of_command_lines_and_specifications_are_not_in_the_summary(tmp_path: Path) -> None:
+    path = tmp_path / "run.mcap"
+    writer = RecordingWriter(path, facts=FACTS)
+    secret = "s3cr3tv4lue99"
+    arguments = ("python", "tube.py", "--password", secret)
+    writer.record(Process(time_ns=10**18, pid=7, command_line=arguments))
+    writer.record(Process(time_ns=10**18 + 5, pid=7, state="exited", exit_code=3))
+    writer.attach("tube.yaml", "application/yaml", f"noob_id: tube\npassword: {secret}\n".encode())
+    writer.close()
+    files = bundled(path, tmp_path / "report.zip")
+    text = files["report.md"].decode()
+    assert re.search(r"- Process 7 \(`python tube.py --password secret-\w+`\) exited with code 3.", text)
+    assert "## Specification `tube.yaml`" in text
+    assert "noob_id: tube" in text
+    assert secret not in text
+    assert secret.encode() not in files["attachments/tube.yaml"]
