@@ -17,29 +17,24 @@ from typing import Any, NamedTuple
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from decoders.zmtp import Greeting, Opaque, Ready, StreamParser, command_bytes, message_bytes
+from decoders.zmtp import message_bytes
 from proxy.addresses import Address, parse, probe_peer
-from proxy.dialling import dial
 from proxy.endpoint import Journal
 from proxy.errors import ProxyError
 from proxy.frames import Kind, fact_frame, header
+from proxy.hello import Unreadable, hello_of, our_hello, socket_type_in
 from proxy.processes import command_line, is_alive, parent_of, peer_pid
 from proxy.relay import Relay, prepare_process
 from proxy.rewrite import addresses
 
 __all__ = ["ListeningRelay", "Outbox", "main"]
 
-NAME = b"tubetap"
-"""What the recording calls our side of each connection."""
-
 MOST_OUTBOXES = 4096
 
 _BATCH = 100  # messages taken before others get their turn
-_ANSWER_S = 2.0
 _RETRY_S = 0.1
 _LOOK_S = 0.25
 _GRACE_S = 5.0
-_GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + b"\0" + bytes(31)
 _EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
 
@@ -48,10 +43,6 @@ class Outbox(NamedTuple):
 
     address: str
     node: str
-
-
-class _Unreadable(Exception):
-    """What is bound there can't be listened to; the text says why."""
 
 
 class _Subscription:
@@ -88,7 +79,7 @@ class _Subscription:
         if not self.connection:
             return []
         frames = [*fact_frame(Kind.OPENED, self.connection, now_ns, self._opening())]
-        for kind, data in ((Kind.IN, _our_hello()), (Kind.OUT, self._hello)):
+        for kind, data in ((Kind.IN, our_hello()), (Kind.OUT, self._hello)):
             frames += (header(kind, self.connection, now_ns, len(data)), data)
         return frames
 
@@ -107,10 +98,10 @@ class _Subscription:
     async def _join(self) -> None:
         while True:
             try:
-                self._hello = await _greeting_of(self._address)
+                self._hello = await hello_of(self._address)
             except OSError:
                 await asyncio.sleep(_RETRY_S)
-            except _Unreadable as problem:
+            except Unreadable as problem:
                 reason = f"it can't be listened to: {problem}"
                 self._relay.tell_supervisor(
                     {"kind": "failed", "address": self.outbox.address, "reason": reason}
@@ -179,7 +170,7 @@ class _Subscription:
         self.connection = self._relay.next_id("connection")
         tee, now = self._relay.tee, time.time_ns()
         tee.say(Kind.OPENED, self.connection, now, self._opening())
-        tee.chunk(Kind.IN, self.connection, now, _our_hello())
+        tee.chunk(Kind.IN, self.connection, now, our_hello())
         tee.chunk(Kind.OUT, self.connection, now, self._hello)
 
     def _closed(self, reason: str) -> None:
@@ -195,56 +186,13 @@ class _Subscription:
         return {
             "id": self._endpoint,
             "address": self.outbox.address,
-            "socket_type": _socket_type(self._hello),
+            "socket_type": socket_type_in(self._hello),
             "pid": self._pid,
             "parent": parent_of(self._pid) if self._pid is not None else None,
             "command_line": command_line(self._pid) if self._pid is not None else (),
             "role": "command outbox" if self.outbox.node == "command" else "node outbox",
             "node": self.outbox.node,
         }
-
-
-async def _greeting_of(address: Address) -> bytes:
-    """Return the greeting and READY of what is bound at an address, as far as it speaks before it knows us.
-
-    Asked on a connection of its own, which ends there: libzmq does not let us see what it gets. Raises
-    OSError if nobody answers, _Unreadable if what answers can't be listened to.
-    """
-    loop = asyncio.get_running_loop()
-    sock = await dial(address)
-    heard, parser = b"", StreamParser()
-    with sock:
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await loop.sock_sendall(sock, _GREETING)
-                while not parser.ready:
-                    data = await loop.sock_recv(sock, 4096)
-                    if not data:
-                        raise ConnectionResetError
-                    heard += data
-                    for event in parser.feed(data):
-                        if isinstance(event, Opaque):
-                            raise _Unreadable(event.reason)
-                        if isinstance(event, Greeting) and event.mechanism != "NULL":
-                            raise _Unreadable(f"it asks for {event.mechanism}")
-        except TimeoutError:
-            raise ConnectionAbortedError from None
-    if _socket_type(heard) not in ("PUB", "XPUB"):
-        raise _Unreadable(f"it is no publisher but a {_socket_type(heard)}")
-    return heard
-
-
-def _socket_type(hello: bytes) -> str:
-    events = StreamParser().feed(hello)
-    return next((event.socket_type for event in events if isinstance(event, Ready)), "")
-
-
-def _our_hello() -> bytes:
-    """What our SUB says first, under the name that it has in the recording."""
-    properties = b""
-    for name, value in ((b"Socket-Type", b"SUB"), (b"Identity", NAME)):
-        properties += bytes([len(name)]) + name + len(value).to_bytes(4, "big") + value
-    return _GREETING + command_bytes(b"READY", properties) + command_bytes(b"SUBSCRIBE")
 
 
 def _process_behind(descriptor: int) -> int | None:
