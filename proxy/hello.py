@@ -1,4 +1,4 @@
-"""What two ZeroMQ sockets say to each other first, for a subscription that libzmq makes without showing it."""
+"""What two ZeroMQ sockets say to each other first, for subscriptions that libzmq makes without showing it."""
 
 import asyncio
 
