@@ -1,7 +1,7 @@
 """The last look at a redacted file: is anything that was taken out still in it, in whatever wrapping?
 
-Looks through text in upper and lower case, JSON escapes, base64, hexadecimal, URL escapes, gzip and zlib, and
-the strings and bytes of pickles, one inside the other. Pickles are read as a tree and never run.
+Looks through text in upper and lower case, JSON escapes, base64, hexadecimal, URL escapes, UTF-16, gzip and
+zlib, and the strings and bytes of pickles, one inside the other. Pickles are read as a tree and never run.
 """
 
 import binascii
@@ -36,6 +36,12 @@ MAX_SHIFTED = 4096
 """Base64 of fewer characters is decoded from each of its first four."""
 
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
+_BASE64_LINES = re.compile(
+    rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{40,}(?:(?:\r?\n|(?:\\r)?\\n)[ \t]*[A-Za-z0-9+/_-]{1,200})+={0,2}"
+)
+"""Base64 in lines, as MIME and Python's `encodebytes` write it; in JSON the line breaks are escaped."""
+
+_LINE_BREAK = re.compile(rb"(?:\r?\n|(?:\\r)?\\n)[ \t]*")
 _HEX_RUN = re.compile(rb"(?:[0-9a-fA-F]{2}){8,}")
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
@@ -98,6 +104,8 @@ def _unwrapped(data: bytes) -> Iterator[tuple[str, bytes]]:
         plain = urllib.parse.unquote_to_bytes(data)
         if plain != data:
             yield "URL escape", plain
+    if b"\0" in data:
+        yield "UTF-16", data.replace(b"\0", b"")
     if data[:2] == b"\x1f\x8b" or data[:1] == b"\x78":
         unpacked = _inflated(data)
         if unpacked:
@@ -119,6 +127,10 @@ def _together(name: str, found: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def _from_base64(data: bytes) -> Iterator[bytes]:
+    for lines in _BASE64_LINES.finditer(data):
+        inner = from_base64(_LINE_BREAK.sub(b"", lines[0]).decode("ascii"))
+        if inner:
+            yield inner
     for found in _BASE64_RUN.finditer(data):
         run = found[0].removeprefix(b"pck__").decode("ascii")
         # What stands right in front of a text may have been taken for a part of it.

@@ -16,7 +16,17 @@ from decoders.envelope import read_envelope
 from recordings import filters
 from recordings.notes import Notes
 from recordings.recording import Recording
-from recordings.records import Connection, Endpoint, Loss, Note, Output, Peer, Process, Subscription
+from recordings.records import (
+    Connection,
+    Endpoint,
+    Loss,
+    Node,
+    Note,
+    Output,
+    Peer,
+    Process,
+    Subscription,
+)
 from recordings.redaction import LeakError, Rules, parse_rules, redact
 from recordings.redaction.leaks import LeakScan
 from recordings.redaction.pseudonyms import Pseudonyms
@@ -79,6 +89,9 @@ def with_secrets(path: Path, body: object = None, attachments: dict[str, bytes] 
         frames = [b"event", data]
         message = writer.message(20 + number, 1, 1, "out", frames, read_envelope(frames))
         writer.delivered(2, message, 30)
+    writer.record(
+        Node(time_ns=39, name="alicejones-cam", outbox=f"ipc://{HOME}/outbox", signals=("alicejones",))
+    )
     writer.record(Output(time_ns=40, stream="stderr", text=f"Traceback {HOME}/x.py hunter2hunter2"))
     writer.record(Note(time_ns=41, message=0, text="ask dave@lab.example.org"))
     writer.record(Loss(time_ns=42, stage="disk", bytes=1, since_ns=1, reason=f"{HOME} is full"))
@@ -222,6 +235,8 @@ def test_attachments_that_are_no_text_are_left_out_and_told(tmp_path: Path) -> N
 WRAPPINGS = {
     "base64": base64.b64encode,
     "urlsafe": lambda data: base64.urlsafe_b64encode(data).rstrip(b"="),
+    "lines": lambda data: base64.encodebytes(b"-" * 50 + data if data.isascii() else data),
+    "utf-16": lambda data: data.decode("latin-1").encode("utf-16-le"),
     "hex": lambda data: data.hex().encode(),
     "gzip": gzip.compress,
     "zlib": zlib.compress,
@@ -241,7 +256,7 @@ def test_secrets_are_found_in_any_wrapping(names: list[str]) -> None:
     scrubber.freeze()
     data = b"my hunter2hunter2 is long enough"
     for name in names:
-        if name in ("json", "pickle0", "escaped") and not data.isascii():
+        if name in ("json", "pickle0", "escaped", "utf-16") and not data.isascii():
             data = base64.b64encode(data)
         # Compressed or pickled data inside text is base64, or it would be no text.
         if name == "padded" and not data.isascii():
