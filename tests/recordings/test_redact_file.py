@@ -235,7 +235,7 @@ def test_attachments_that_are_no_text_are_left_out_and_told(tmp_path: Path) -> N
 WRAPPINGS = {
     "base64": base64.b64encode,
     "urlsafe": lambda data: base64.urlsafe_b64encode(data).rstrip(b"="),
-    "lines": lambda data: base64.encodebytes(b"-" * 50 + data if data.isascii() else data),
+    "lines": lambda data: base64.encodebytes(b"." * 50 + data if data.isascii() else data),
     "utf-16": lambda data: data.decode("latin-1").encode("utf-16-le"),
     "hex": lambda data: data.hex().encode(),
     "gzip": gzip.compress,
