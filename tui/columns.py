@@ -12,6 +12,7 @@ from recordings.filters import quote
 from recordings.rows import Flag, Row
 from recordings.session import Session
 from tui import text
+from tui.cells import width_of
 
 Name = Literal["number", "time", "type", "from", "to", "epoch", "size", "summary"]
 
@@ -90,14 +91,13 @@ class Choice:
 
 
 CHOICES = (
-    Choice(40, number=True, long_type=True, sender=14, receivers=20),
-    Choice(22, number=True, long_type=True, sender=10, receivers=15),
-    Choice(14, number=True, long_type=True, receivers=12),
-    Choice(14, long_type=True, sender=10, receivers=13),
-    Choice(12, long_type=True),
-    Choice(12),
-    Choice(12, size=False),
-    Choice(0, size=False, epoch=False),
+    Choice(60, number=True, long_type=True, sender=14, receivers=24),
+    Choice(40, number=True, long_type=True, sender=12, receivers=15),
+    Choice(22, number=True, sender=10),
+    Choice(20, sender=9),
+    Choice(16, size=False, sender=9, receivers=10),
+    Choice(16, size=False, epoch=False, sender=9, receivers=10),
+    Choice(0, size=False, epoch=False, receivers=10),
 )
 """From the richest to the poorest."""
 
@@ -110,11 +110,11 @@ def _columns(choice: Choice, count: int, longest: int) -> list[Column]:
         Column("to", "to", choice.receivers),
     ]
     if choice.epoch:
-        columns.append(Column("epoch", "epoch", 6, right=True))
+        columns.append(Column("epoch", "epoch", min(max(5, len(str(count)) + 1), 8), right=True))
     if choice.size:
         columns.append(Column("size", "size", 5, right=True))
     if choice.number:
-        number = max(5, len(f"{max(0, count - 1):,}"))
+        number = max(3, len(f"{max(0, count - 1):,}"))
         columns.insert(0, Column("number", "#", number, right=True))
     return columns
 
@@ -126,14 +126,21 @@ def epoch_text(row: Row) -> str:
     return f"{row.epoch}+" if row.flags & Flag.SUB_EPOCH else str(row.epoch)
 
 
-def names_text(names: tuple[str, ...], flags: Flag) -> str:
-    """Write the receivers of a message: `command,b`, `-` for none, with `(late)` if a copy came late."""
+def names_text(names: tuple[str, ...], flags: Flag, width: int = 0) -> str:
+    """Write the receivers of a message: `command,b`, `-` for none, with `(late)` if a copy came late.
+
+    With a width, names that don't fit are counted: `command+2`.
+    """
+    late = "(late)" if flags & Flag.LATE else ""
     listed = ",".join(text.safe(name, 60) for name in names[:8]) or "-"
     more = f",+{len(names) - 8}" if len(names) > 8 else ""
-    return f"{listed}{more}{'(late)' if flags & Flag.LATE else ''}"
+    if not width or width_of(listed + more + late) <= width or len(names) < 2:
+        return f"{listed}{more}{late}"
+    end = f"+{len(names) - 1}{late}"
+    return text.fit(text.safe(names[0], 60), max(3, min(width_of(names[0]), width - len(end)))) + end
 
 
-def cell_text(column: Name, row: Row, session: Session) -> str:
+def cell_text(column: Name, row: Row, session: Session, width: int = 0) -> str:
     """Write one cell (all but time and summary, which need more than the row)."""
     match column:
         case "number":
@@ -143,7 +150,7 @@ def cell_text(column: Name, row: Row, session: Session) -> str:
         case "from":
             return text.safe(row.sender, 60) or "-"
         case "to":
-            return names_text(row.receivers, row.flags)
+            return names_text(row.receivers, row.flags, width)
         case "epoch":
             return epoch_text(row)
         case "size":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tui.app import TubetapApp
 
 WIDE = 100
+ROOMY = 150
 TALL = 20
 
 
@@ -21,7 +22,7 @@ class RecordingScreen(Screen[Any]):
 
     AUTO_FOCUS = None
     name_in_bar = ""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (ROOMY, "-roomy")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (TALL, "-tall")]  # noqa: RUF012
 
     DEFAULT_CSS = """

@@ -13,7 +13,10 @@ from tui.viewer import Changes, Viewer
 from tui.widgets.line import Line
 from tui.widgets.lines import Lines
 
-NODE_WIDTH = 12
+NODE_WIDTH = 14
+LEAST_NODE_WIDTH = 11
+LEFT_WIDTH = 37
+"""The width of all that stands before the nodes' columns."""
 
 
 class EpochsList(Lines):
@@ -39,6 +42,12 @@ class EpochsList(Lines):
         """The nodes that have columns."""
         return [node for node in list(self.viewer.session.epochs.nodes) if node != COMMAND]
 
+    @property
+    def node_width(self) -> int:
+        """The width of a node's column: as much as there is for all of them, within bounds."""
+        share = (self.text_width - LEFT_WIDTH) // max(1, len(self.nodes()))
+        return min(max(LEAST_NODE_WIDTH, share), NODE_WIDTH)
+
     def prepare(self, first: int, last: int) -> None:
         """Find out what is usual."""
         self._usual_ns = usual_ns(self.viewer.session)
@@ -51,7 +60,7 @@ class EpochsList(Lines):
         waiting = waits_for(session, index) if not line.ended_ns else ()
         cells: list[Cell] = [
             ("> " if index == self.cursor else "  ", "bold"),
-            (text.fit(f"{line.number}", 9, right=True), ""),
+            (text.fit(f"{line.number}", 7, right=True), ""),
             ("  " + text.fit(text.clock(begun) if begun else "", 13), "dim"),
         ]
         cells.append(self._end(line.ended_ns, begun, waiting))
@@ -67,16 +76,16 @@ class EpochsList(Lines):
             span = ended_ns - begun
             slow = self._usual_ns and span > USUAL_FACTOR * self._usual_ns
             return (
-                text.fit(text.duration(span) + (" slow" if slow else ""), 15),
+                text.fit(text.duration(span) + (" slow" if slow else ""), 13),
                 "warning" if slow else "ok",
             )
         span = self.viewer.now_ns() - begun if begun else 0
-        return (text.fit(f"open {text.duration(span)}", 15), "warning" if waiting else "dim")
+        return (text.fit(f"open {text.duration(span)}", 13), "warning" if waiting else "dim")
 
     def _node(
         self, node: str, emitted: dict[str, int], received: dict[str, int], begun: int, waited: bool
     ) -> Cell:
-        width = NODE_WIDTH
+        width = self.node_width
         if node in emitted:
             return (text.fit(f"+{text.duration(emitted[node] - begun)}", width), "")
         if waited:
@@ -100,11 +109,11 @@ class EpochsHeading(Line):
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write them."""
-        self.left = self.epochs.left
-        cells: list[Cell] = [(f"  {'epoch':>9}  {'began':13}{'took':15}", "head")]
+        self.left, width = self.epochs.left, self.epochs.node_width
+        cells: list[Cell] = [(f"  {'epoch':>7}  {'began':13}{'took':13}", "head")]
         return [
             *cells,
-            *((text.fit(text.safe(node, 40), NODE_WIDTH - 1) + " ", "head") for node in self.epochs.nodes()),
+            *((text.fit(text.safe(node, 40), width - 1) + " ", "head") for node in self.epochs.nodes()),
         ]
 
 

@@ -10,11 +10,11 @@ from recordings.nodes import NodeInfo
 from tui import rates, text
 from tui.cells import Cell
 from tui.keys import bindings
+from tui.node_state import state_of, went_alone
 from tui.screens.base import RecordingScreen
 from tui.viewer import Changes, Viewer
 from tui.widgets.line import Line
 from tui.widgets.lines import Lines
-from tui.widgets.side_panel import STATE_STYLES
 
 
 class NodesList(Lines):
@@ -62,13 +62,15 @@ class NodesList(Lines):
         viewer = self.viewer
         name = self._names[index]
         node = viewer.session.nodes[name]
-        since = text.duration(max(0, viewer.now_ns() - node.since_ns)) if node.since_ns else ""
+        over = node.state == "gone" and not went_alone(viewer, name)
+        since = "" if over or not node.since_ns else text.duration(max(0, viewer.now_ns() - node.since_ns))
+        state, state_style = text.safe(node.state, 12), state_of(viewer, name)[1]
         seen = text.duration(max(0, viewer.now_ns() - node.last_seen_ns)) if node.last_seen_ns else "never"
         rate = f"{self._rates.get(name, 0):,.0f}/s" if self._rates else ""
         return (
             ("> " if index == self.cursor else "  ", "bold"),
             (text.fit(text.safe(name, 60), 16), "bold" if index == self.cursor else ""),
-            (text.fit(text.safe(node.state, 12), 9), STATE_STYLES.get(node.state, "")),
+            (text.fit(state, 9), state_style),
             (text.fit(since, 9, right=True), "dim"),
             (text.fit(str(node.errors), 7, right=True), "error" if node.errors else "dim"),
             (text.fit(text.count(node.sent), 9, right=True), ""),
@@ -82,8 +84,13 @@ class NodesList(Lines):
 class NodesHeading(Line):
     """The names of the columns."""
 
+    def __init__(self, nodes: NodesList) -> None:
+        super().__init__()
+        self.nodes_list = nodes
+
     def cells(self, index: int) -> Sequence[Cell]:
         """Write them."""
+        self.left = self.nodes_list.left
         heading = f"  {'node':16}{'state':9}{'for':>9}{'errors':>7}{'sent':>9}{'received':>9}{'rate':>8}"
         return ((f"{heading}{'last seen':>10}{'pid':>9}", "head"),)
 
@@ -148,7 +155,7 @@ class NodesScreen(RecordingScreen):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer)
         self.nodes_list = NodesList(viewer)
-        self.heading = NodesHeading()
+        self.heading = NodesHeading(self.nodes_list)
         self.facts = NodeFacts(viewer)
 
     def body(self) -> ComposeResult:

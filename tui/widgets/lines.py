@@ -155,7 +155,7 @@ class Lines(Widget, can_focus=True):
             cells = highlighted(cells, self.needle)
         skip, room = self.left, width
         segments: list[Segment] = []
-        for text, name in cells:
+        for place, (text, name) in enumerate(cells):
             if skip:
                 length = width_of(text)
                 if length <= skip:
@@ -163,8 +163,9 @@ class Lines(Widget, can_focus=True):
                     continue
                 text, skip = text[skip:], 0
             length = width_of(text)
-            if length > room:
-                text = cut(text, room)
+            if length >= room:
+                more = width_of(text.rstrip()) > room or any(part.strip() for part, _ in cells[place + 1 :])
+                text = cut(text, room - 1) + "…" if more else cut(text, room)
                 length = room
             if length:
                 segments.append(Segment(text, self.style_of(name, cursor)))

@@ -13,7 +13,7 @@ from textual import events
 from decoders import registry
 from recordings.decoding import where_seen
 from recordings.errors import RecordingError
-from recordings.rows import Row
+from recordings.rows import Flag, Row
 from tui import text
 from tui.cells import Cell
 from tui.columns import STYLES, Column, cell_text, lay_out, term_for
@@ -96,8 +96,8 @@ class MessageList(Lines):
             case "type" | "from":
                 return (cell_text(column.name, row, self.viewer.session), style)
             case "to":
-                content = cell_text("to", row, self.viewer.session)
-                return (content, "warning" if content.endswith("(late)") else style)
+                content = cell_text("to", row, self.viewer.session, column.width)
+                return (content, "warning" if row.flags & Flag.LATE else style)
             case "number" | "size" | "epoch":
                 return (cell_text(column.name, row, self.viewer.session), "dim")
 
@@ -168,6 +168,8 @@ class MessageList(Lines):
         if self.current is None:
             return ""
         row, column = self.viewer.rows[self.current], self.columns[self.column]
+        if column.name == "to":
+            return cell_text("to", row, self.viewer.session)
         return self._cell(column, self.cursor, row, "")[0].strip()
 
     @property

@@ -14,6 +14,7 @@ from tui.cells import Cell
 from tui.columns import MARKS
 from tui.facets import FROM_KEY, NODE_KEY, TYPE_KEY
 from tui.keys import bindings
+from tui.node_state import state_of
 from tui.viewer import Viewer
 from tui.widgets.lines import Lines
 
@@ -38,7 +39,8 @@ class SidePanel(Lines):
     """
 
     DEFAULT_CSS = """
-    SidePanel { width: 30; padding-left: 1; }
+    SidePanel { width: 27; padding-left: 1; }
+    .-roomy SidePanel { width: 34; }
     """
 
     BINDINGS = bindings("panel.toggle", "panel.only", "panel.all_but")
@@ -139,15 +141,11 @@ class SidePanel(Lines):
 
     def _node_cells(self, name: str) -> Sequence[Cell]:
         viewer = self.viewer
-        node = viewer.session.nodes.get(name)
         box = self._box(NODE_KEY, FROM_KEY, name)
-        state, style = ("", "dim") if node is None else (node.state, STATE_STYLES.get(node.state, ""))
-        if node is not None and node.state in ("gone", "closed") and node.since_ns:
-            state += f" {text.duration(max(0, viewer.now_ns() - node.since_ns))}"
+        shown, style = state_of(viewer, name)
         rate = self._rates.get(name, 0.0)
         right = f"{rate:,.0f}/s" if self._rates else self._count("sender", name)
         width = self.text_width - 5
-        shown = text.safe(state, 16)
         left = max(6, width - len(right) - len(shown) - 2)
         return (
             box,
@@ -225,14 +223,3 @@ class SidePanel(Lines):
         """Toggle the entry whose box was clicked."""
         if 1 <= x <= 4:
             self._edit("toggle")
-
-
-STATE_STYLES = {
-    "running": "ok",
-    "ready": "ok",
-    "waiting": "warning",
-    "stopped": "dim",
-    "closed": "dim",
-    "gone": "error",
-}
-"""The style of each node state."""
