@@ -127,12 +127,10 @@ def _together(name: str, found: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def _from_base64(data: bytes) -> Iterator[bytes]:
-    for lines in _BASE64_LINES.finditer(data):
-        inner = from_base64(_LINE_BREAK.sub(b"", lines[0]).decode("ascii"))
-        if inner:
-            yield inner
-    for found in _BASE64_RUN.finditer(data):
-        run = found[0].removeprefix(b"pck__").decode("ascii")
+    runs = [_LINE_BREAK.sub(b"", found[0]) for found in _BASE64_LINES.finditer(data)]
+    runs += [found[0] for found in _BASE64_RUN.finditer(data)]
+    for each in runs:
+        run = each.removeprefix(b"pck__").decode("ascii")
         # What stands right in front of a text may have been taken for a part of it.
         for skipped in range(4 if len(run) < MAX_SHIFTED else 1):
             inner = from_base64(run[skipped:])
