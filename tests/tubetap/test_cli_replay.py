@@ -224,7 +224,7 @@ def test_debugpy_waits_for_a_debugger() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_nothing_behind(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    slow = recorded().changed(tmp_path, {"self.total += index": "import time; time.sleep(60 * (index == 3))"})
+    slow = recorded().changed(tmp_path, {"self.total += index": "import time; time.sleep(4 * (index == 3))"})
     with started(*node(slow, "total", "--timeout", "0")) as process:
         read_until(process, "waiting for event of epoch 3 from node runner total", seconds=60)
         process.send_signal(number)
