@@ -9,7 +9,7 @@ from recordings.edit.copying import Copied, Source, attach_all, copy, facts_of, 
 from recordings.filters.values import Mask
 from recordings.output_files import whole_file
 from recordings.recording import Recording
-from recordings.records import Loss, Output, Record
+from recordings.records import Loss, Node, Output, Record
 
 
 def cut(
@@ -23,20 +23,46 @@ def cut(
 ) -> Copied:
     """Write the marked rows to a new recording.
 
-    Endpoints, processes, connections, subscriptions, notes and attachments come along, so that the part can
-    be read without the whole; the program's output and losses as far as they lie between the first and the
-    last message. `why` is noted in the facts. Raises RecordingError; an existing file is replaced only with
-    `force`.
+    Endpoints, processes, connections, subscriptions, notes and attachments come along, and the states that
+    nodes were in when the part begins, so that it can be read without the whole; the program's output and
+    losses as far as they lie between the first and the last message. `why` is noted in the facts. Raises
+    RecordingError; an existing file is replaced only with `force`.
     """
     source = Source(recording, rows, keep=within(recording, rows))
     with whole_file(target, force=force) as temporary:
         writer = new_writer(temporary, facts_of(recording, sliced_from=recording.path.name, slice=why))
         try:
+            for record in states_before(recording, rows):
+                writer.record(record)
             copied = copy([source], writer, progress=progress)
             attach_all(source, writer, lambda name, data: data)
         finally:
             writer.close()
     return copied
+
+
+def states_before(recording: Recording, rows: Mask) -> list[Node]:
+    """Say in which state each node was when the first of some rows came."""
+    times = recording.rows.time_ns[: len(rows)][rows]
+    if not len(times):
+        return []
+    start = int(times.min())
+    found = []
+    for node in recording.session.nodes.values():
+        before = [entry for entry in node.history if entry[0] < start]
+        if before:
+            since, state = max(before)
+            found.append(
+                Node(
+                    time_ns=since,
+                    name=node.name,
+                    state=state,
+                    outbox=node.outbox,
+                    signals=node.signals,
+                    slots=node.slots,
+                )
+            )
+    return found
 
 
 def within(recording: Recording, rows: Mask) -> Callable[[Record], bool]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import recordings
 from recordings import filters
 from recordings.edit.copying import Source, copy, facts_of, new_writer
 from recordings.edit.merging import merge
@@ -187,3 +188,19 @@ def test_messages_that_several_recorded_can_all_be_kept(tmp_path: Path) -> None:
     with Recording.open(path) as one, Recording.open(path) as same:
         merged = merge([one, same], tmp_path / "out.mcap", keep_repeated=True)
         assert merged.copied.messages == 2 * len(one.rows)
+
+
+def test_a_part_knows_the_states_that_nodes_were_in(tmp_path: Path) -> None:
+    path = Path(recordings.__file__).parent / "samples" / "failing.mcap"
+    with Recording.open(path) as recording:
+        rows = filters.parse("epoch:3..4").rows(recording.rows)
+        cut(recording, rows, tmp_path / "part.mcap", why="epoch:3..4")
+        whole = recording.session.nodes
+        with Recording.open(tmp_path / "part.mcap") as part:
+            assert set(part.rows.epoch.tolist()) == {3, 4}
+            for name in ("countdown", "reciprocal", "report"):
+                node = part.session.nodes[name]
+                at_first = [state for state in node.history if state[0] < int(part.rows.time_ns[0])]
+                assert at_first == [max(s for s in whole[name].history if s[0] < int(part.rows.time_ns[0]))]
+                assert at_first[0][1] == "ready"
+                assert node.signals == whole[name].signals

@@ -3,13 +3,12 @@
 Every user's mistake ends in one line on standard error and a documented exit code, never in a traceback.
 """
 
-import errno
 import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -68,6 +67,15 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; a reader that has seen enough, such as `head`, is no failure (click exits with 1)."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _quiet_exit(0)
+        return code
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs without importing any of them."""
         with formatter.section("Commands"):
@@ -105,13 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(error.format_message(), _hint(error))
     except (click.Abort, KeyboardInterrupt):
         _quiet_exit(130)
-    except BrokenPipeError:
-        _quiet_exit(0)
     except (RecordingError, ProxyError, DecodeError) as error:
         fail(str(error))
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            _quiet_exit(0)
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}")
     sys.exit(code if isinstance(code, int) else 0)
@@ -129,7 +133,7 @@ def _hint(error: click.ClickException) -> str:
     return f"Try: {context.command_path} --help" if context is not None else ""
 
 
-def _quiet_exit(code: int) -> None:
+def _quiet_exit(code: int) -> NoReturn:
     # The reader of our pipe is gone: keep the interpreter from complaining about it while it shuts down.
     try:
         sys.stdout.flush()

@@ -34,7 +34,7 @@ FORMAT_HELP = "; ".join(f"{each.name} ({each.help})" for each in FORMATS)
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The new file, whose name may tell the format. Default: standard output, for formats that are text.",
+    help="The new file, whose name may tell the format. Default, or -: standard output, for text.",
 )
 @click.option(
     "--fields", metavar="A,B,..", help="Which fields jsonl, csv and parquet have; see tubetap cat --help."
@@ -60,6 +60,8 @@ def command(
       tubetap export run.mcap -o part.pcapng 'epoch:3..7'
       tubetap export run.mcap --format jsonl type:error | jq .body
     """
+    if output == Path("-"):
+        output = None
     chosen = find_format(format_name, output)
     names = [name.strip() for name in fields.split(",")] if fields else []
     with open_whole(file) as recording:
