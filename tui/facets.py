@@ -4,6 +4,9 @@ A type that is itself filtered out still shows how many there would be: each lis
 without its own terms.
 """
 
+import math
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +20,10 @@ TYPE_KEY = "type"
 NODE_KEY = "node"
 FROM_KEY = "from"
 
+BLOCK_ROWS = 1 << 18
+COUNT_BUDGET_S = 0.015
+"""How long one update of the panel counts; keys wait no longer than that."""
+
 
 class Facet:
     """Counts of one column's codes under a filter, kept up to date with the rows."""
@@ -27,23 +34,31 @@ class Facet:
         self.counts: Counts = np.zeros(0, dtype=np.int64)
         self._stop = 0
 
-    def update(self, recording: Recording, stop: int, codes: int) -> None:
-        """Count the rows that have come in up to `stop`; `codes` is how many codes there are by now."""
+    def update(self, recording: Recording, stop: int, codes: int, deadline: float = math.inf) -> bool:
+        """Count the rows that have come in up to `stop`, block by block; `codes` is how many codes there are.
+
+        Ends early once `time.perf_counter()` is past the deadline, and tells whether all rows are counted.
+        """
         rows = recording.rows
         if len(self.counts) < codes:
             self.counts = np.concatenate([self.counts, np.zeros(codes - len(self.counts), dtype=np.int64)])
-        if stop <= self._stop:
-            return
-        values = getattr(rows, self.column)[self._stop : stop]
-        if self.filter is not None:
-            values = values[self.filter.rows(rows, self._stop, stop, recording=recording)]
-        counted = np.bincount(values, minlength=len(self.counts)).astype(np.int64)
+        while self._stop < stop:
+            end = min(stop, self._stop + BLOCK_ROWS)
+            values = getattr(rows, self.column)[self._stop : end]
+            if self.filter is not None:
+                values = values[self.filter.rows(rows, self._stop, end, recording=recording)]
+            self._add(np.bincount(values, minlength=len(self.counts)).astype(np.int64))
+            self._stop = end
+            if time.perf_counter() > deadline:
+                break
+        return self._stop >= stop
+
+    def _add(self, counted: Counts) -> None:
         if len(counted) > len(self.counts):
             counted[: len(self.counts)] += self.counts
             self.counts = counted
         else:
             self.counts += counted
-        self._stop = stop
 
 
 class Facets:
@@ -57,10 +72,12 @@ class Facets:
         self.types = Facet("type", _header_filter(terms.without(text, TYPE_KEY)))
         self.senders = Facet("sender", _header_filter(terms.without(text, NODE_KEY, FROM_KEY)))
 
-    def update(self, recording: Recording, stop: int) -> None:
-        """Take in the rows up to `stop`."""
-        self.types.update(recording, stop, len(recording.rows.types))
-        self.senders.update(recording, stop, len(recording.rows.names))
+    def update(self, recording: Recording, stop: int, *, budget_s: float = math.inf) -> bool:
+        """Take in the rows up to `stop`, or as many as the budget allows; tell whether those are all."""
+        deadline = time.perf_counter() + budget_s
+        rows = recording.rows
+        counted = self.types.update(recording, stop, len(rows.types), deadline)
+        return self.senders.update(recording, stop, len(rows.names), deadline) and counted
 
 
 def _header_filter(text: str) -> Filter | None:

@@ -180,3 +180,14 @@ def test_going_to_a_time(recording: Recording):
     for wrong in ("nowhere", "epoch x", "epoch 999", "99999", "+x", "1:2:3:4"):
         with pytest.raises(ValueError, match=r".+"):
             find_place(viewer, wrong)
+
+
+def test_counting_many_rows_is_spread_over_updates(recording: Recording, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tui.facets.BLOCK_ROWS", 10)
+    whole, bit_by_bit = Facets("node:a"), Facets("node:a")
+    assert whole.update(recording, len(recording.rows))
+    assert not bit_by_bit.update(recording, len(recording.rows), budget_s=0)
+    while not bit_by_bit.update(recording, len(recording.rows), budget_s=0):
+        pass
+    assert bit_by_bit.types.counts.tolist() == whole.types.counts.tolist()
+    assert bit_by_bit.senders.counts.tolist() == whole.senders.counts.tolist()

@@ -131,7 +131,10 @@ class MessagesScreen(MessageActions, MessageSearch, RecordingScreen):
                 self.heading.repaint()
                 if self.side.display:
                     self.side.refreshed()
+                    self._side_stale = not self.side.counted
                 self.detail.refreshed()
+        elif self.side.display and not self.side.counted:
+            self.side.refreshed()
         if viewer.search is not None:
             self.search_on()
             if slow:

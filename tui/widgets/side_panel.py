@@ -12,7 +12,7 @@ from textual.message import Message
 from tui import rates, terms, text
 from tui.cells import Cell
 from tui.columns import MARKS
-from tui.facets import FROM_KEY, NODE_KEY, TYPE_KEY
+from tui.facets import COUNT_BUDGET_S, FROM_KEY, NODE_KEY, TYPE_KEY
 from tui.keys import bindings
 from tui.node_state import state_of
 from tui.viewer import Viewer
@@ -35,7 +35,7 @@ class SidePanel(Lines):
     """Nodes and types with check boxes.
 
     A node's box hides what the node sends; "only" shows what it sends and receives. Counts are those of
-    messages sent under the filter without this list's own terms.
+    messages sent under the filter without this list's own terms; `counted` tells whether all were counted.
     """
 
     DEFAULT_CSS = """
@@ -57,12 +57,13 @@ class SidePanel(Lines):
         self.viewer = viewer
         self._entries: list[Entry] = []
         self._rates: dict[str, float] = {}
+        self.counted = True
         self._ascii = "utf" not in os.environ.get("LC_ALL", os.environ.get("LANG", "utf-8")).lower()
 
     def refreshed(self) -> None:
         """Take in what has changed."""
         viewer = self.viewer
-        viewer.facets.update(viewer.recording, viewer.shown.stop)
+        self.counted = viewer.facets.update(viewer.recording, viewer.shown.stop, budget_s=COUNT_BUDGET_S)
         current = self._entries[self.cursor] if self.cursor < len(self._entries) else None
         names = sorted(self._node_names(), key=lambda name: (name != "command", name))
         types = sorted(
