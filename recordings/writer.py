@@ -91,7 +91,7 @@ class RecordingWriter:
         self,
         time_ns: int,
         endpoint: int,
-        connection: int,
+        connection: int | None,
         direction: Literal["out", "in"],
         frames: Sequence[bytes],
         envelope: Envelope,
@@ -100,8 +100,8 @@ class RecordingWriter:
         """Record a message and return its id: 0, 1, 2, … in one recording.
 
         "out" is from the binding side to the connecting side, "in" the other way. For "out" this counts as
-        the delivery on `connection`; further copies are told by `delivered`. `endpoint_record` names the
-        channel; by default the one given to `record` is used.
+        the delivery on `connection`, None if none carried it; further copies are told by `delivered`.
+        `endpoint_record` names the channel; by default the one given to `record` is used.
         """
         number = self._next
         self.message_batch(time_ns, endpoint, connection, direction, ((frames, envelope),), endpoint_record)
@@ -111,7 +111,7 @@ class RecordingWriter:
         self,
         time_ns: int,
         endpoint: int,
-        connection: int,
+        connection: int | None,
         direction: Literal["out", "in"],
         messages: Iterable[tuple[Sequence[bytes], Envelope]],
         endpoint_record: Endpoint | None = None,
@@ -123,7 +123,7 @@ class RecordingWriter:
         refused, comes at the end.
         """
         out = direction == "out"
-        source = -1 if out else connection
+        source = -1 if out or connection is None else connection
         channels, pack, limit = self._channels, MESSAGE.pack, self._chunk_bytes
         number = self._next
         failure = pending = None
@@ -154,7 +154,7 @@ class RecordingWriter:
                     channel = self._open_channel(key, kind, frames[:-1], endpoint_record)
             if channel is None:
                 channel, data = self._multipart(
-                    endpoint, connection, direction, frames, envelope, endpoint_record
+                    endpoint, source, direction, frames, envelope, endpoint_record
                 )
             length = len(data)
             parts += (pack(5, 22 + length, channel.id, number & 0xFFFFFFFF, time_ns, publish), data)
@@ -166,13 +166,13 @@ class RecordingWriter:
             number += 1
             size += 31 + length
             if size >= limit:
-                if out:
+                if out and connection is not None:
                     pending.deliver(connection, first, number - first, time_ns)
                 failure = self._close_chunk(pending, number, size, failure)
                 pending = None
         if pending is not None:
             self._next, pending.size = number, size
-            if out:
+            if out and connection is not None:
                 pending.deliver(connection, first, number - first, time_ns)
             if time_ns - pending.opened_ns >= self._chunk_age_ns:
                 failure = self._close_chunk(pending, number, size, failure)
@@ -300,16 +300,14 @@ class RecordingWriter:
     def _multipart(
         self,
         endpoint: int,
-        connection: int,
+        source: int,
         direction: Literal["out", "in"],
         frames: Sequence[bytes],
         envelope: Envelope,
         endpoint_record: Endpoint | None,
     ) -> tuple[WrittenChannel, bytes]:
         """Channel and data of an unusual message: all its frames as a list."""
-        kind = Kind(
-            endpoint, -1 if direction == "out" else connection, direction, envelope.type, envelope.node_id
-        )
+        kind = Kind(endpoint, source, direction, envelope.type, envelope.node_id)
         channel = self._channels.get((kind,))
         if channel is None:
             channel = self._vocabulary.message(kind, None, endpoint_record)

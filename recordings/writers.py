@@ -32,7 +32,7 @@ class Writer(Protocol):
         self,
         time_ns: int,
         endpoint: int,
-        connection: int,
+        connection: int | None,
         direction: Literal["out", "in"],
         messages: Iterable[tuple[Sequence[bytes], Envelope]],
         endpoint_record: Endpoint | None = None,

@@ -194,17 +194,18 @@ class _Copier:
         kind = part.kind_of(row)
         outward = kind.direction == "out"
         connection = int(source.recording.rows.connection[row]) if outward else max(kind.connection, 0)
+        carried = connection != NO_CONNECTION
         source.ids[row] = self._writer.message(
             int(source.recording.rows.time_ns[row]) + source.time_ns,
             kind.endpoint + source.endpoints,
-            connection + (source.connections if connection != NO_CONNECTION else 0),
+            connection + source.connections if carried else None,
             "out" if outward else "in",
             frames,
             read_envelope(frames),
             None,
         )
         self.messages += 1
-        self.copies += outward
+        self.copies += outward and carried
 
     def _copy(self, source: Source, row: int, connection: int, time_ns: int) -> None:
         rows = source.recording.rows

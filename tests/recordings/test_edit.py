@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import recordings
+from decoders.envelope import read_envelope
 from recordings import filters
 from recordings.edit.copying import Source, copy, facts_of, new_writer
 from recordings.edit.merging import merge
@@ -15,6 +16,7 @@ from recordings.notes import Notes
 from recordings.output_files import OutputError
 from recordings.recording import Recording
 from recordings.records import Endpoint, Loss, Note, Record
+from recordings.writer import RecordingWriter
 from tests.support_sample_files import record_sample
 
 
@@ -204,3 +206,19 @@ def test_a_part_knows_the_states_that_nodes_were_in(tmp_path: Path) -> None:
                 assert at_first == [max(s for s in whole[name].history if s[0] < int(part.rows.time_ns[0]))]
                 assert at_first[0][1] == "ready"
                 assert node.signals == whole[name].signals
+
+
+def test_a_message_that_no_connection_carried_stays_so(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "run.mcap", facts={})
+    for connection in (None, 3):
+        for frames in ([b"t", b"plain"], [b"a", b'{"type":"event","node_id":"a","value":[]}']):
+            writer.message(10**18, 1, connection, "out", frames, read_envelope(frames))
+    writer.close()
+    with Recording.open(tmp_path / "run.mcap") as recording:
+        cut(recording, everything(recording), tmp_path / "copy.mcap", why="all")
+    for name in ("run.mcap", "copy.mcap"):
+        with Recording.open(tmp_path / name) as recording:
+            carried = [[each.connection for each in recording.deliveries(row)] for row in range(4)]
+            assert carried == [[], [], [3], [3]]
+            undelivered = filters.parse("undelivered").rows(recording.rows)
+            assert undelivered.tolist() == [True, True, False, False]
