@@ -26,16 +26,25 @@ SWITCH_INTERVAL_S = 0.001
 class Scan:
     """Finds the rows that match, from row `first` to the end, then from 0 up to `first`.
 
-    `scanned` counts the rows looked at; rows that are added later are scanned too, once `extend` tells of
-    them.
+    With `backwards` it goes from the last row to the first. `scanned` counts the rows looked at; rows that
+    are added later are scanned too, once `extend` tells of them.
     """
 
     running = 0
     _usual_interval = 0.0
 
-    def __init__(self, recording: Recording, filter: Filter, *, first: int = 0, stop: int = 0) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        filter: Filter,
+        *,
+        first: int = 0,
+        stop: int = 0,
+        backwards: bool = False,
+    ) -> None:
         self.filter = filter
-        self.first = min(first, stop)
+        self._backwards = backwards
+        self.first = stop if backwards else min(first, stop)
         self.scanned = 0
         self.problem = ""
         self._recording = recording
@@ -85,13 +94,17 @@ class Scan:
         self._thread.join(timeout_s)
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
-        position, before = self.first, 0
+        position, before, down = self.first, 0, self.first
         while not self._cancelled:
             if position < self._stop:
                 end = min(position + BLOCK_ROWS, self._stop)
                 yield position, end
                 position = end
-            elif before < self.first:
+            elif self._backwards and down > 0:
+                start = max(0, down - BLOCK_ROWS)
+                yield start, down
+                down = start
+            elif not self._backwards and before < self.first:
                 end = min(before + BLOCK_ROWS, self.first)
                 yield before, end
                 before = end

@@ -45,6 +45,17 @@ class Numbers:
         self._data[self._length : length] = numbers
         self._length = length
 
+    def merge(self, found: list[RowNumbers]) -> None:
+        """Add numbers anywhere; none of them may be there already."""
+        for numbers in found:
+            if self._length and len(numbers) and numbers[0] < self._data[self._length - 1]:
+                break
+            self.extend(numbers)
+            found = found[1:]
+        if found:
+            merged = np.sort(np.concatenate([self.array, *found]), kind="stable")
+            self._data, self._length = merged, len(merged)
+
     def cut(self, length: int) -> None:
         """Keep the first `length` numbers."""
         self._length = min(self._length, length)
@@ -124,8 +135,11 @@ class Shown:
         """Why a scan ended early, if it did."""
         return self._scan.problem if self._scan is not None else ""
 
-    def set_filter(self, filter: Filter | None) -> None:
-        """Show what another filter lets through (None or an empty one: all rows)."""
+    def set_filter(self, filter: Filter | None, *, first: int = 0, newest_first: bool = False) -> None:
+        """Show what another filter lets through (None or an empty one: all rows).
+
+        A scan of payloads begins at row `first`, or goes from the newest row back.
+        """
         self.close()
         self.filter = filter if filter is not None and filter.text.strip() else None
         self._numbers = None
@@ -134,7 +148,9 @@ class Shown:
         if self.filter is not None:
             self._numbers = Numbers()
             if self.filter.needs_payload:
-                self._scan = Scan(self.recording, self.filter, stop=self.stop)
+                self._scan = Scan(
+                    self.recording, self.filter, first=first, stop=self.stop, backwards=newest_first
+                )
             else:
                 self._test()
 
@@ -143,8 +159,7 @@ class Shown:
         self.stop = len(self.recording.rows)
         if self._scan is not None and self._numbers is not None:
             self._scan.extend(self.stop)
-            for found in self._scan.take():
-                self._numbers.extend(found)
+            self._numbers.merge(self._scan.take())
         elif self._numbers is not None:
             self._test()
 

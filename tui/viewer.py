@@ -51,7 +51,7 @@ class Viewer:
 
     `live` says that the recording is expected to grow, `follow` that the cursor stays on the newest message,
     `paused` that the display stands still while the recording goes on. `decoder` decodes all messages, None:
-    the one that fits each best.
+    the one that fits each best. `in_view` is the first row on the screen, where payload filters begin.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Viewer:
         self.paused = False
         self.times: Times = "clock"
         self.only_marked = False
+        self.in_view = 0
         self.filter_text = ""
         self.problem: Problem | None = None
         self.read_problem = ""
@@ -155,7 +156,7 @@ class Viewer:
             self.filter_text = text
             return
         self.filter_text = text
-        self.shown.set_filter(filter)
+        self.shown.set_filter(filter, first=self.in_view, newest_first=self.follow)
         if self.only_marked:
             self.shown.only(self.marked_rows())
         self.facets.set_filter(text)

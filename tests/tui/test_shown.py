@@ -3,9 +3,12 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recordings.filters import parse
 from recordings.recording import Recording
@@ -33,6 +36,50 @@ def test_numbers_grow_and_are_cut():
     assert len(numbers) == 5_003
     numbers.cut(10)
     assert numbers.array.tolist() == list(range(10))
+
+
+@given(st.lists(st.integers(0, 500), unique=True), st.integers(1, 9))
+def test_numbers_are_merged_in_any_order(rows: list[int], batch: int):
+    numbers = Numbers()
+    batches = [np.array(sorted(rows[at : at + batch]), dtype=np.uint32) for at in range(0, len(rows), batch)]
+    for at in range(0, len(batches), 3):
+        numbers.merge(batches[at : at + 3])
+        assert numbers.array.tolist() == sorted(rows[: (at + 3) * batch])
+    numbers.extend(np.array([501], dtype=np.uint32))
+    assert numbers.array.tolist() == [*sorted(rows), 501]
+
+
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [
+        ({"newest_first": True}, lambda row, rows: -row),
+        ({"first": 40}, lambda row, rows: (row - 40) % rows),
+    ],
+)
+def test_a_payload_filter_begins_where_one_looks(
+    recording: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    order: Callable[[int, int], int],
+):
+    monkeypatch.setattr("tui.scan.BLOCK_ROWS", 1)
+    filter, tested = parse("timestamp"), []
+    select = type(filter).select
+
+    def watched(self: Any, recording: Recording, start: int, stop: int, cancel: Any) -> Any:
+        tested.append(start)
+        return select(self, recording, start, stop, cancel)
+
+    monkeypatch.setattr(type(filter), "select", watched)
+    shown = Shown(recording)
+    shown.update()
+    shown.set_filter(filter, **options)
+    until(lambda: settled(shown))
+    rows = len(recording.rows)
+    assert tested == sorted(range(rows), key=lambda row: order(row, rows))
+    numbers = shown.numbers().tolist()
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) > 40
 
 
 def test_without_filter_lines_are_rows(recording: Recording):

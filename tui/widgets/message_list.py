@@ -105,6 +105,8 @@ class MessageList(Lines):
         """Read the summaries of the lines that will be painted."""
         self._layout()
         viewer, deadline = self.viewer, time.perf_counter() + SUMMARY_BUDGET_S
+        if first <= last:
+            viewer.in_view = viewer.shown.row(first)
         self._missing = False
         for index in range(first, last + 1):
             row = viewer.shown.row(index)
