@@ -218,36 +218,37 @@ class Recorded:
         return Recorded(self.path, folder, self.printed)
 
 
-def environment(root: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """An environment in which noob and tubetap keep everything below a short folder of the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TUBETAP_", "PYTHON"))}
-    root.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return {
         **kept,
-        "XDG_RUNTIME_DIR": str(root),
-        "XDG_STATE_HOME": str(root / "state"),
-        "NOOB_TMP_DIR": str(root / "noob"),
-        "NOOB_LOGS__DIR": str(root / "logs"),
+        "XDG_RUNTIME_DIR": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "NOOB_TMP_DIR": str(folder / "noob"),
+        "NOOB_LOGS__DIR": str(folder / "logs"),
     }
 
 
 @functools.cache
-def _root() -> Path:
-    root = Path(tempfile.mkdtemp(prefix="ttr-", dir="/tmp"))  # a socket's path is short
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    return root
+def root() -> Path:
+    """A short folder for all that the tests of replay write; gone when they are."""
+    folder = Path(tempfile.mkdtemp(prefix="ttr-", dir="/tmp"))  # a socket's path is short
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @functools.cache
 def recorded(limit: int = 1000) -> Recorded:
     """The recording of the tube whose node `picky` fails from index `limit` on."""
-    folder = _root() / f"tube-{limit}"
+    folder = root() / f"tube-{limit}"
     folder.mkdir()
     (folder / "tube.yaml").write_text(TUBE.replace("limit: 1000", f"limit: {limit}"))
     (folder / "replayed_nodes.py").write_text(NODES)
     (folder / "program.py").write_text(PROGRAM)
     (folder / "alone.py").write_text(ALONE)
-    path = _root() / f"run-{limit}.mcap"
+    path = root() / f"run-{limit}.mcap"
     for _ in range(3):
         printed = _record(path, folder)
         if printed is not None:
@@ -264,7 +265,7 @@ def _record(path: Path, folder: Path) -> tuple[str, ...] | None:
     process = subprocess.Popen(
         [*run, sys.executable, "program.py", "tube.yaml"],
         cwd=folder,
-        env=environment(_root() / "run"),
+        env=environment(root() / "run"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -299,7 +300,7 @@ def node_processes() -> list[str]:
     return [
         line
         for line in listed.stdout.splitlines()
-        if "replay_node.py" in line and str(_root()) in line and str(os.getpid()) in line.split()[:2]
+        if "replay_node.py" in line and str(root()) in line and str(os.getpid()) in line.split()[:2]
     ]
 
 
@@ -332,18 +333,18 @@ def command_alone(
     source: Recorded, runner_id: str, *, played: str = "all", process: int = 3, run: int = 3
 ) -> Iterator[Alone]:
     """Run the tube's program with only its command node, or with all nodes but those that are `played`."""
-    root = _root() / "alone"
+    folder = root() / "alone"
     running = subprocess.Popen(
         [sys.executable, "alone.py", "tube.yaml", runner_id, played, str(process), str(run)],
         cwd=source.folder,
-        env=environment(root),
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     try:
-        yield Alone(running, runner_id, root)
+        yield Alone(running, runner_id, folder)
     finally:
         if running.poll() is None:
             running.kill()

@@ -12,6 +12,7 @@ import functools
 import inspect
 import json
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--debugger", choices=["pdb", "debugpy"])
     parser.add_argument("--debug-port", type=int, default=5678)
     parser.add_argument("--lifeline", type=int, help="a pipe that the replay holds open while it lives")
+    parser.add_argument("--stage", help="the replay's private folder, to be removed if the replay can't")
     arguments = parser.parse_args()
     # The script's own folder is no place to import from; the user's are.
     sys.path[0] = os.getcwd()
@@ -37,7 +39,8 @@ def main() -> None:
     if tube_file.is_file():
         sys.path.insert(1, str(tube_file.resolve().parent))
     if arguments.lifeline is not None:
-        threading.Thread(target=_end_with, args=(arguments.lifeline,), daemon=True).start()
+        ends = (arguments.lifeline, arguments.stage)
+        threading.Thread(target=_end_with, args=ends, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # noob ends its nodes this way
         _run(arguments)
 
@@ -116,10 +119,12 @@ def _stop_in_process(runner: Any) -> None:
     runner.init_node = init_then_wrap
 
 
-def _end_with(lifeline: int) -> None:
+def _end_with(lifeline: int, stage: "str | None") -> None:
     """End this process when the other end of a pipe is closed, however that came about."""
     while os.read(lifeline, 1):
         pass
+    if stage is not None:
+        shutil.rmtree(stage, ignore_errors=True)
     os._exit(1)
 
 

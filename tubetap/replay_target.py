@@ -71,7 +71,7 @@ class Target:
             "NOOB_TMP_DIR": addresses.runtime_dir,
         }
         with NodeProcess(
-            self.command(addresses),
+            [*self.command(addresses), "--stage", addresses.runtime_dir],
             environment=environment,
             log=self.log,
             interactive=self.debugger == "pdb",

@@ -20,7 +20,7 @@ import zmq
 
 from tests.support_cli import Tubetap
 from tests.support_recordings import Tube
-from tests.support_replay import Recorded, command_alone, environment, node_processes, recorded, stages
+from tests.support_replay import Recorded, command_alone, environment, node_processes, recorded, root, stages
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """The verb as a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tubetap", *arguments],
-        env=environment(Path("/tmp/ttr-cli")),
+        env=environment(root() / "cli"),
         stdin=options.pop("stdin", subprocess.DEVNULL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -160,7 +160,7 @@ def test_a_node_started_by_hand() -> None:
         by_hand = subprocess.run(
             shlex.split(line.removeprefix("start the node with: ")),
             cwd=source.folder,
-            env=environment(Path("/tmp/ttr-cli")),
+            env=environment(root() / "cli"),
             capture_output=True,
             text=True,
             timeout=60,
@@ -240,9 +240,10 @@ def test_a_killed_replay_takes_its_node_with_it(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     deadline = time.monotonic() + 10
-    while remaining(slow.folder) and time.monotonic() < deadline:
+    while (remaining(slow.folder) or stages(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert remaining(slow.folder) == []
+    assert stages(process.pid) == []
 
 
 def remaining(folder: Path) -> list[str]:
@@ -282,11 +283,11 @@ def test_the_program_of_the_guide_works() -> None:
     source = recorded()
     options = ("--as", "nodes", "--runner-id", "1a2b3c4d", "--asap", "--trust-recording", "--json")
     with started("replay", str(source.path), *options) as process:
-        read_until(process, "waiting for the command node at ipc:///tmp/ttr-cli/noob/1a2b3c4d")
+        read_until(process, f"waiting for the command node at ipc://{root()}/cli/noob/1a2b3c4d")
         printed = subprocess.run(
             [sys.executable, "-c", program],
             cwd=source.folder,
-            env=environment(Path("/tmp/ttr-cli")),
+            env=environment(root() / "cli"),
             capture_output=True,
             text=True,
             timeout=60,

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support_replay import Recorded, environment, recorded
+from tests.support_replay import Recorded, environment, recorded, root
 
 TEST = """
 def test_total(tubetap_replay):
@@ -27,7 +27,7 @@ def run_pytest(source: Recorded, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", str(source.folder), *plugin, *arguments],
         cwd=source.folder,
-        env=environment(Path("/tmp/ttr-cli")),
+        env=environment(root() / "cli"),
         capture_output=True,
         text=True,
         timeout=120,
