@@ -20,6 +20,7 @@ Order: TypeAlias = Literal["C", "F", "K"]
 DType: TypeAlias = "np.dtype[Any]"
 
 _MOST_AXES = 64
+_MOST_EMPTY = 1 << 20  # elements that take no bytes, so that no buffer bounds their number
 _SMALLEST_PICTURE = 16  # pixels a side; anything smaller is a matrix to people
 _SAMPLES = 4  # per pixel and axis, when a picture is made smaller
 _CODE = re.compile(r"(?:b1|i[1248]|u[1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[SUV]\d{1,9}|[Mm]8)\Z")
@@ -77,6 +78,8 @@ class ArrayView:
             raise DecodeError(f"no array can have the shape {tuple(shape)[:8]}")
         if dtype.hasobject:
             raise DecodeError("an array of objects has no bytes to look at")
+        if not dtype.itemsize and math.prod(shape) > _MOST_EMPTY:
+            raise DecodeError(f"{tuple(shape)} elements of no bytes are too many")
         needed = math.prod(shape) * dtype.itemsize
         if needed != len(buffer):
             raise DecodeError(

@@ -7,6 +7,7 @@ stand in the first few hundred bytes. What is in another order is searched once,
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -202,10 +203,11 @@ def _search(payload: bytes) -> Envelope:
 
 def _salvaged(payload: bytes) -> dict[str, msgspec.Raw]:
     """Return the fields of a payload that is not quite JSON: a broken value after its header, say."""
-    try:
-        return _decode_fields(_head(payload))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        fields = read_json(payload)[0] if len(payload) <= _LENIENT else None
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+        head = _decode_fields(_head(payload))
+        if "type" in head:  # else the header stands behind the value
+            return head
+    fields = read_json(payload)[0] if len(payload) <= _LENIENT else None
     if not isinstance(fields, dict):
         return {}
     return {key: msgspec.Raw(json.dumps(fields[key], default=str).encode()) for key in _KEYS & fields.keys()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from decoders import msgpack_bytes
 from decoders.brief import brief
 from decoders.errors import DecodeError
 from decoders.interface import Context, Decoded
@@ -154,6 +155,7 @@ _WITHOUT_LINE_ENDS = {ord(character): None for character in "\n\r\t"}
 
 
 def _unpacked(payload: bytes) -> Any:
+    msgpack_bytes.check(payload)
     try:
         return msgspec.msgpack.decode(payload)
     except RecursionError:

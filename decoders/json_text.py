@@ -13,7 +13,10 @@ MAX_BYTES = 256 << 20
 """The largest JSON text that is read."""
 
 MAX_VALUES = 5_000_000
-"""The most values in one text; a Python object takes up to a hundred times the bytes of its text."""
+"""The most values in one text; a Python object takes up to twenty times the bytes of its text."""
+
+MAX_CONTAINERS = 1_000_000
+"""The most lists and objects in one text; these take up to a hundred times the bytes."""
 
 MAX_DEPTH = 200
 """The deepest nesting that is read, the same as in noob's reader."""
@@ -23,7 +26,6 @@ MAX_DIGITS = 4000
 
 _MAX_PROBLEMS = 100
 _MAX_SEARCHED = 200_000
-_BEFORE_VALUES = (b"[", b"{", b",")
 
 
 def read_json(data: bytes) -> tuple[Any, list[Problem]]:
@@ -62,8 +64,12 @@ class _Oddities:
             raise ValueError("empty")
         if len(data) > MAX_BYTES:
             raise ValueError(f"{len(data):,} bytes of JSON; at most {MAX_BYTES:,} are read")
-        if len(data) > MAX_VALUES and sum(map(data.count, _BEFORE_VALUES)) > MAX_VALUES:
-            raise ValueError(f"more than {MAX_VALUES:,} JSON values")
+        if len(data) > MAX_CONTAINERS:
+            containers = data.count(b"[") + data.count(b"{")  # in strings too: it is an upper bound
+            if containers > MAX_CONTAINERS:
+                raise ValueError(f"more than {MAX_CONTAINERS:,} JSON lists and objects")
+            if containers + data.count(b",") > MAX_VALUES:
+                raise ValueError(f"more than {MAX_VALUES:,} JSON values")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:

@@ -46,6 +46,15 @@ def test_epochs_in_every_form_and_size(epoch: Any, size: int) -> None:
         assert read_envelope([payload]) == Envelope(kind, "n", TIME_NS, 7, sub_epoch)
 
 
+@pytest.mark.parametrize("value", [b"[Infinity]", b'"\xff"', b"{", b"[1,"])
+def test_a_header_behind_a_value_that_is_not_quite_json(value: bytes) -> None:
+    payload = b'{"other":1,"value":%b,"type":"event","node_id":"n"}' % value
+    envelope = read_envelope([payload])
+    assert envelope.problem
+    if value in (b"[Infinity]", b'"\xff"'):
+        assert (envelope.type, envelope.node_id) == ("event", "n")
+
+
 def test_types_without_an_epoch() -> None:
     for kind, value in [("status", "ready"), ("start", 5), ("stop", None), ("new_in_2027", {"epoch": 3})]:
         payload = message(type=kind, node_id="n", timestamp=TIME, value=value)

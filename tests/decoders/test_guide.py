@@ -4,8 +4,9 @@ import doctest
 import re
 from pathlib import Path
 
-from decoders import json_text, readers, registry
+from decoders import json_text, msgpack_bytes, readers, registry
 from decoders.events import MetaEventType, MetaSignal
+from decoders.generic import MAX_MSGPACK
 from decoders.messages import MessageType, NodeStatus
 from decoders.pickles import Limits
 
@@ -39,4 +40,6 @@ def test_its_limits_are_the_limits() -> None:
         assert f"{number:,} {what}" in TEXT, what
     assert f"{limits.opcodes // 1_000_000} million opcodes" in TEXT
     assert f"{limits.size >> 30} GiB" in TEXT
+    assert f"{json_text.MAX_CONTAINERS // 1_000_000} million lists and objects" in TEXT
     assert f"{json_text.MAX_VALUES // 1_000_000} million values or {json_text.MAX_BYTES >> 20} MB" in TEXT
+    assert f"{MAX_MSGPACK >> 20} MB and {msgpack_bytes.MAX_VALUES // 1_000_000} million values" in TEXT

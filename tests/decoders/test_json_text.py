@@ -74,6 +74,13 @@ def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(read_json(b'"123456789"')[0], Unread)
 
 
+@pytest.mark.parametrize("inner", [b"[],", b"{},", b'{"a":1},', b'[["["]],'])
+def test_lists_and_objects_are_bounded(inner: bytes) -> None:
+    value, problems = read_json(b"[" + inner * 1_000_000 + b"0]")
+    assert value == Unread("more than 1,000,000 JSON lists and objects")
+    assert problems == [Problem("", value.reason)]
+
+
 def test_problems_are_bounded() -> None:
     value, problems = read_json(b"[" + b"NaN," * 300_000 + b"NaN]")
     assert len(value) == 300_001
