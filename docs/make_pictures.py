@@ -33,7 +33,7 @@ class Picture:
 
 
 ALL = (
-    Picture("messages", "camera", ("G", *["k"] * 8), filter="type:event,epoch_ended"),
+    Picture("messages", "camera", ("G", *["k"] * 7), filter="type:event,epoch_ended"),
     Picture("frame", "camera", ("G", "enter"), filter="node:camera type:event"),
     Picture("error", "failing", ("e", "enter")),
     Picture("nodes", "camera", ("2",)),
