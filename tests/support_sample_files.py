@@ -14,8 +14,8 @@ from typing import Any, Literal
 from decoders.envelope import read_envelope
 from recordings.records import Connection, Endpoint, Output, Peer, Process, Record, Subscription
 from recordings.writer import RecordingWriter
+from tests.support_samples import SAMPLES
 
-SAMPLES = Path(__file__).parent / "data" / "noob-wire-samples"
 COPY_NS = 50_000
 
 FACTS = {
