@@ -6,7 +6,6 @@ importable.
 """
 
 import argparse
-import asyncio
 import contextlib
 import functools
 import inspect
@@ -101,7 +100,7 @@ def _stop_in_process(runner: Any) -> None:
         await init_node(self)
         process = self._node.process
         debugger = pdb.Pdb(nosigint=True)
-        if asyncio.iscoroutinefunction(inspect.unwrap(getattr(process, "func", process))):
+        if inspect.iscoroutinefunction(inspect.unwrap(getattr(process, "func", process))):
 
             @functools.wraps(process)
             async def stopped(*args: Any, **kwargs: Any) -> Any:
