@@ -39,7 +39,7 @@ class SidePanel(Lines):
     """
 
     DEFAULT_CSS = """
-    SidePanel { width: 27; padding-left: 1; }
+    SidePanel { width: 28; padding-left: 1; }
     .-roomy SidePanel { width: 34; }
     """
 
@@ -113,7 +113,9 @@ class SidePanel(Lines):
             case "spark":
                 return ((self._spark(), "event"),)
             case "heading":
-                right = "state" if entry.name == "NODES" else "messages"
+                right = "messages"
+                if entry.name == "NODES":
+                    right = "state /s" if self._rates else "state"
                 return ((text.fit(f" {entry.name}", self.text_width - 10), "head"), (right.rjust(9), "dim"))
             case "node":
                 return self._node_cells(entry.name)
@@ -145,7 +147,7 @@ class SidePanel(Lines):
         box = self._box(NODE_KEY, FROM_KEY, name)
         shown, style = state_of(viewer, name)
         rate = self._rates.get(name, 0.0)
-        right = f"{rate:,.0f}/s" if self._rates else self._count("sender", name)
+        right = f"{rate:,.0f}" if self._rates else self._count("sender", name)
         width = self.text_width - 5
         left = max(6, width - len(right) - len(shown) - 2)
         return (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tui import rates, text
 from tui.cells import Cell
+from tui.overhead import Overhead
 from tui.stuck import stuck
 from tui.viewer import Viewer
 from tui.widgets.line import Line
@@ -22,6 +23,7 @@ class StatusLine(Line):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.viewer = viewer
+        self.overhead = Overhead()
 
     def cells(self, index: int) -> Sequence[Cell]:
         """Write the parts that fit."""
@@ -49,6 +51,9 @@ class StatusLine(Line):
         name = "" if short else text.safe(viewer.recording.path.name, 40) + " "
         parts.append((6, [("rec ", "dim"), (name + text.size(viewer.recording.size), "")]))
         parts.append((2, self._losses()))
+        self.overhead.update(viewer.recording)
+        if (share := self.overhead.share) is not None:
+            parts.append((4, [("capture ", "dim"), (f"{share:.0%} cpu", "")]))
         if lag := self._lag():
             parts.append((2, [(lag, "warning")]))
         return [(rank, cells) for rank, cells in parts if any(content for content, _ in cells)]
