@@ -396,39 +396,32 @@ def test_any_sequence_of_opcodes_is_read(steps: list[bytes]) -> None:
     look_at(read(b"".join(steps) + b"."))
 
 
-@st.composite
-def symbolic(draw: st.DrawFn) -> bytes:
-    """A well-formed stream that calls known classes with arguments of any kind, to any depth."""
-    leaf = (
-        st.sampled_from(
-            [b"N", b"\x88", b"K\x02", b"J\xff\xff\xff\xff", b"]", b"}", b")", b"C\x08" + bytes(8)]
-        )
-        | WORD
-        | NAMES
-    )
-    inner = st.recursive(
-        leaf,
-        lambda part: st.one_of(
-            st.lists(part, max_size=5).map(lambda parts: b"(" + b"".join(parts) + b"t"),
-            st.lists(part, max_size=5).map(lambda parts: b"](" + b"".join(parts) + b"e"),
-            st.lists(st.tuples(WORD, part), max_size=5).map(
-                lambda pairs: b"}(" + b"".join(key + value for key, value in pairs) + b"u"
-            ),
-            st.tuples(NAMES, st.lists(part, max_size=5)).map(
-                lambda call: call[0] + b"(" + b"".join(call[1]) + b"tR"
-            ),
-            st.tuples(NAMES, part, part).map(lambda call: call[0] + call[1] + b"\x85\x81" + call[2] + b"b"),
-            st.tuples(NAMES, part, part).map(
-                lambda call: call[0] + b")\x81" + call[1] + b"b" + call[2] + b"b"
-            ),
+LEAF = (
+    st.sampled_from([b"N", b"\x88", b"K\x02", b"J\xff\xff\xff\xff", b"]", b"}", b")", b"C\x08" + bytes(8)])
+    | WORD
+    | NAMES
+)
+SYMBOLIC = st.recursive(
+    LEAF,
+    lambda part: st.one_of(
+        st.lists(part, max_size=5).map(lambda parts: b"(" + b"".join(parts) + b"t"),
+        st.lists(part, max_size=5).map(lambda parts: b"](" + b"".join(parts) + b"e"),
+        st.lists(st.tuples(WORD, part), max_size=5).map(
+            lambda pairs: b"}(" + b"".join(key + value for key, value in pairs) + b"u"
         ),
-        max_leaves=25,
-    )
-    return draw(inner) + b"."
+        st.tuples(NAMES, st.lists(part, max_size=5)).map(
+            lambda call: call[0] + b"(" + b"".join(call[1]) + b"tR"
+        ),
+        st.tuples(NAMES, part, part).map(lambda call: call[0] + call[1] + b"\x85\x81" + call[2] + b"b"),
+        st.tuples(NAMES, part, part).map(lambda call: call[0] + b")\x81" + call[1] + b"b" + call[2] + b"b"),
+    ),
+    max_leaves=25,
+).map(lambda body: body + b".")
+"""Well-formed streams that call known classes with arguments of any kind, to any depth."""
 
 
 @settings(max_examples=300, deadline=None)
-@given(symbolic())
+@given(SYMBOLIC)
 def test_known_classes_with_the_wrong_arguments_are_shown(data: bytes) -> None:
     value = read(data)
     assert not isinstance(value, Unreadable)
