@@ -16,6 +16,7 @@ from recordings.recording import Recording
 from recordings.rows import Row, Rows
 from recordings.session import Session
 from tui import text
+from tui.export import Job
 from tui.facets import Facets
 from tui.search import Search
 from tui.shown import Shown
@@ -69,6 +70,7 @@ class Viewer:
         self.problem: Problem | None = None
         self.read_problem = ""
         self.search: Search | None = None
+        self.export: Job | None = None
         self.shown = Shown(recording)
         self.facets = Facets()
         self.notes_problem = ""
@@ -137,6 +139,8 @@ class Viewer:
         """End the background work."""
         self.shown.close()
         self.end_search()
+        if self.export is not None:
+            self.export.stop()
 
     # Filter
 

@@ -189,3 +189,26 @@ def test_a_smaller_recording(recording: Recording, tmp_path: Path):
             assert part.frames(place) == recording.frames(row)
             assert part.rows[place].receivers == recording.rows[row].receivers
             assert part.rows[place].sender == recording.rows[row].sender
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "bin", "mcap"])
+def test_an_export_says_how_far_it_is_and_can_be_stopped(
+    big: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+):
+    job = export.Job()
+    advance, seen = job.advance, []
+
+    def watched(done: float) -> None:
+        seen.append(done)
+        if len(seen) == 3:
+            job.stop()
+        advance(done)
+
+    monkeypatch.setattr(job, "advance", watched)
+    path = tmp_path / f"part.{ending}"
+    with Recording.open(big) as recording:
+        rows = np.arange(len(recording.rows), dtype=np.uint32)
+        with pytest.raises(export.Stopped):
+            export.write(recording, rows, path, job=job)
+    assert seen == sorted(seen)
+    assert list(tmp_path.glob("*part*")) == []

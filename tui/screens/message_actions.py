@@ -254,7 +254,10 @@ class MessageActions:
             self._export(f"message-{row}.json", f"Export #{row:,} to", np.array([row], dtype=np.uint32))
 
     def action_export_shown(self) -> None:
-        """Ask for a file and write all shown messages into it."""
+        """Ask for a file and write all shown messages into it; stop that if it is being done."""
+        if self.viewer.export is not None:
+            self.viewer.export.stop()
+            return
         rows = self.viewer.shown.numbers()
         if not len(rows):
             self._say("no message is shown; X clears the filter")
@@ -276,20 +279,29 @@ class MessageActions:
         def write(answer: str | None) -> None:
             if answer is None:
                 return
-            path, why = Path(answer).expanduser(), self.viewer.filter_text
-            self._say(f"writing {text.plural(len(rows), 'message')} to {path}")
+            if self.viewer.export is not None:
+                self._say("another export is at work; w stops it", error=True)
+                return
+            path, why, job = Path(answer).expanduser(), self.viewer.filter_text, export.Job()
+            self.viewer.export = job
+            self._say(f"writing {text.plural(len(rows), 'message')} to {path}; w stops it")
             self._screen.run_worker(
-                lambda: self._write(rows, path, why), name="export", thread=True, exit_on_error=False
+                lambda: self._write(rows, path, why, job), name="export", thread=True, exit_on_error=False
             )
 
         hint = ".json and .jsonl: one JSON object a line; .bin: the payload bytes; .mcap: a recording"
         self._app.push_screen(Ask(question, value=name, hint=hint, check=check), write)
 
-    def _write(self, rows: NDArray[np.uint32], path: Path, why: str) -> None:
+    def _write(self, rows: NDArray[np.uint32], path: Path, why: str, job: export.Job) -> None:
         """Write an export; on a thread of its own, as it may take a while."""
+        viewer, said, error = self.viewer, "", False
         try:
-            written = export.write(self.viewer.recording, rows, path, why=why)
-        except (RecordingError, OSError) as error:
-            self._app.call_from_thread(self._say, str(error), error=True)
-        else:
-            self._app.call_from_thread(self._say, f"wrote {text.plural(written, 'message')} to {path}")
+            written = export.write(viewer.recording, rows, path, why=why, job=job)
+            said = f"wrote {text.plural(written, 'message')} to {path}"
+        except export.Stopped:
+            said = f"the export was stopped; there is no {path.name}"
+        except (RecordingError, OSError) as problem:
+            said, error = str(problem), True
+        finally:
+            viewer.export = None
+        self._app.call_from_thread(self._say, said, error=error)

@@ -148,8 +148,10 @@ class SidePanel(Lines):
         shown, style = state_of(viewer, name)
         rate = self._rates.get(name, 0.0)
         right = f"{rate:,.0f}" if self._rates else self._count("sender", name)
+        if len(right) > len("999,999"):
+            right = f"{int(right.replace(',', '')) / 1e6:,.1f} M"
         width = self.text_width - 5
-        left = max(6, width - len(right) - len(shown) - 2)
+        left = max(4, width - len(right) - len(shown) - 2)
         return (
             box,
             (text.fit(text.safe(name, 60), left), box[1]),

@@ -43,6 +43,8 @@ class StatusLine(Line):
         parts: list[tuple[int, list[Cell]]] = [(0, self._state())]
         if viewer.read_problem:
             parts.append((1, [(text.safe(viewer.read_problem, 60), "error")]))
+        if (job := viewer.export) is not None:
+            parts.append((1, [(f"exporting {job.done:.0%}, w stops it", "warning")]))
         if waits := self._waits():
             parts.append((1, [(waits, "warning")]))
         parts.append((5, [(self._runner(), "")]))
