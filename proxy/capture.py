@@ -48,6 +48,7 @@ class Capture:
         self.connections = 0
         self.opaque = 0
         self.lost_bytes = 0
+        self.lost_messages = 0
         self.disk_error = ""
 
     @property
@@ -67,21 +68,33 @@ class Capture:
             else:
                 self._fact(kind, connection, time_ns, json.loads(bytes(payload)))
         except DiskError as error:
-            self._disk(error)
+            self.refused(error)
 
     def record(self, record: ControlRecord) -> None:
         """Write a record that did not come through the tee."""
         try:
             self._writer.record(record)
         except DiskError as error:
-            self._disk(error)
+            self.refused(error)
 
     def tick(self, now_ns: int) -> None:
         """Let the writer close a chunk that has become old enough."""
         try:
             self._writer.tick(now_ns)
         except DiskError as error:
-            self._disk(error)
+            self.refused(error)
+
+    def refused(self, error: DiskError) -> None:
+        """Count what the writer could not write; its records of other things go into the next chunk."""
+        self.disk_error = str(error)
+        self.lost_messages += error.messages
+
+    def close(self) -> None:
+        """End the recording."""
+        try:
+            self._writer.close()
+        except DiskError as error:
+            self.refused(error)
 
     def process(self, time_ns: int, pid: int, parent: int | None, arguments: Iterable[str] = ()) -> None:
         """Record a process when it is first heard of."""
@@ -153,7 +166,7 @@ class Capture:
                 connection.endpoint,
             )
         except DiskError as error:
-            self._disk(error)
+            self.refused(error)
 
     def _event(self, stream: Stream, time_ns: int, event: Event) -> None:
         connection = stream.connection
@@ -345,10 +358,6 @@ class Capture:
                 reason=reason,
             )
         )
-
-    def _disk(self, error: DiskError) -> None:
-        self.disk_error = str(error)
-        self.lost_bytes += error.bytes
 
 
 _NAMES = {"python": "Python"}

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["Endpoint", "Journal", "read_journal"]
+__all__ = ["Endpoint", "Journal", "put_back_all", "read_journal"]
 
 
 @dataclass(frozen=True)
@@ -128,3 +128,9 @@ def read_journal(path: Path) -> list[Endpoint]:
         except (ValueError, KeyError, TypeError):
             continue
     return list(endpoints.values())
+
+
+def put_back_all(journal: Path) -> None:
+    """Let all addresses that a dead relay stood in front of lead to the program's own sockets again."""
+    for endpoint in read_journal(journal):
+        endpoint.put_back()

@@ -2,16 +2,14 @@
 
 import os
 import platform
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from proxy.errors import ProxyError
+from proxy.report import SessionReport
 from proxy.reservation import FileExists, reserve
-from proxy.session import SessionReport
 
-__all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts", "size_text"]
-
+__all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts"]
 
 _MOST_NAMED = 3
 
@@ -56,8 +54,8 @@ def session_facts() -> dict[str, str]:
     }
 
 
-def closing_line(report: SessionReport, losses: Sequence[str]) -> str:
-    """Return the sentence that says what was recorded where; `losses` in words what was not."""
+def closing_line(report: SessionReport) -> str:
+    """Return the sentence that says what was recorded where, and what was not."""
     files = [str(path) for path in report.recordings]
     if len(files) > _MOST_NAMED:
         files = [f"{len(files)} files from {files[0]} to {files[-1]}"]
@@ -67,12 +65,4 @@ def closing_line(report: SessionReport, losses: Sequence[str]) -> str:
     )
     if report.let_go:
         line += f"; {report.let_go:,} earlier ones not kept, as you asked"
-    return line + "".join(f"; {loss}" for loss in losses)
-
-
-def size_text(count: int) -> str:
-    """Return a number of bytes for people to read."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
+    return line + "".join(f"; {loss}" for loss in report.losses)

@@ -1,242 +1,66 @@
-"""The recorder's process: reads the tee, the program's output and the supervisor's facts, and writes the
-file.
+"""The recorder's process: writes what the relay moves into a file.
 
-It ends when both the tee and the supervisor have ended. If it is killed, traffic goes on and the
-supervisor starts another one, which writes to a file of its own.
+Until there is something to record it only waits, and has loaded next to nothing. It ends when both the relay
+and the supervisor have ended. If it is killed, traffic goes on and the supervisor starts another one, which
+writes to a file of its own. If everybody else was killed, it puts the program's sockets back.
 """
 
 import contextlib
 import json
 import os
-import selectors
+import select
+import shutil
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from proxy.capture import Capture
-from proxy.frames import FrameReader, Kind
+from proxy.endpoint import put_back_all
+from proxy.frames import Kind
 from proxy.processes import Stream
-from recordings import records
-from recordings.errors import DiskError, RecordingError
-from recordings.keeping import Keeping
-from recordings.writers import Writer, dump, files_of, let_go, writer_for
+from proxy.reservation import remove_empty
 
-__all__ = ["Recorder", "main"]
-
-_READ_BYTES = 1 << 20
-_TICK_S = 0.02
-_LONGEST_LINE = 64 << 10
-_GRACE_S = 0.2
-
-
-class _Lines:
-    """The program's standard output or error, line by line."""
-
-    def __init__(self, stream: Stream, pid: int | None) -> None:
-        self._stream = stream
-        self._pid = pid
-        self._rest = b""
-
-    def feed(self, data: bytes, time_ns: int) -> list[records.Output]:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            lines.append(self._rest)
-            self._rest = b""
-        return [self._output(line, time_ns) for line in lines]
-
-    def finish(self, time_ns: int) -> list[records.Output]:
-        rest, self._rest = self._rest, b""
-        return [self._output(rest, time_ns)] if rest else []
-
-    def _output(self, line: bytes, time_ns: int) -> records.Output:
-        text = line.removesuffix(b"\r").decode("utf-8", "surrogateescape")
-        return records.Output(time_ns=time_ns, stream=self._stream, text=text, pid=self._pid)
-
-
-class Recorder:
-    """Everything that comes in, written to one recording.
-
-    `tee` is the relay's socket, `orders` the supervisor's pipe (JSON lines), `outputs` the program's
-    output pipes by stream name.
-    """
-
-    def __init__(
-        self,
-        writer: Writer,
-        tee: socket.socket,
-        orders: int,
-        outputs: Mapping[Stream, int],
-    ) -> None:
-        self._writer = writer
-        self._tee: socket.socket | None = tee
-        self._orders: int | None = orders
-        self._orders_rest = b""
-        self._frames = FrameReader()
-        self._taken = 0
-        self._size = 0
-        self._ended = False
-        self._selector = selectors.DefaultSelector()
-        self._lines: dict[int, _Lines] = {}
-        self._files: tuple[Path, ...] = ()
-        self._dump_asked = False
-        self.capture = Capture(writer)
-        tee.setblocking(False)
-        self._listen(tee.fileno(), self._read_tee)
-        self._listen(orders, self._read_orders)
-        for stream, descriptor in outputs.items():
-            self._lines[descriptor] = _Lines(stream, None)
-            self._listen(descriptor, partial(self._read_output, descriptor))
-
-    def run(self) -> None:
-        """Record until both the relay and the supervisor are done."""
-        while self._tee is not None or self._orders is not None:
-            self._turn(_TICK_S)
-        # What the program wrote last may still be on its way; a pipe that a stray process holds open is not.
-        deadline = time.monotonic() + _GRACE_S
-        while self._lines and time.monotonic() < deadline:
-            if not self._turn(0.02):
-                break
-        now = time.time_ns()
-        for descriptor in list(self._lines):
-            self._close_output(descriptor, now)
-
-    def ask_dump(self) -> None:
-        """Have a flight recorder write what it has; may be called by a signal handler."""
-        self._dump_asked = True
-
-    def say_files(self) -> None:
-        """Tell the supervisor which files there are, when they have changed."""
-        files = files_of(self._writer)
-        if files != self._files:
-            self._files = files
-            _say({"kind": "files", "paths": [str(path) for path in files]})
-
-    def _listen(self, descriptor: int, react: Callable[[], None]) -> None:
-        os.set_blocking(descriptor, False)
-        self._selector.register(descriptor, selectors.EVENT_READ, react)
-
-    def _turn(self, timeout: float) -> bool:
-        ready = self._selector.select(timeout)
-        for key, _ in ready:
-            key.data()
-        self.capture.tick(time.time_ns())
-        if self._dump_asked:
-            self._dump_asked = False
-            try:
-                dump(self._writer)
-            except DiskError as error:
-                self.capture.disk_error = str(error)
-        self.say_files()
-        if self._writer.size != self._size:
-            self._size = self._writer.size
-            self._acknowledge()
-        return bool(ready)
-
-    def _read_tee(self) -> None:
-        assert self._tee is not None
-        try:
-            data = self._tee.recv(_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._selector.unregister(self._tee.fileno())
-            self._tee.close()
-            self._tee = None
-            if not self._ended:
-                now = time.time_ns()
-                text = "the relay ended before the program: from here on nothing is recorded"
-                self.capture.record(
-                    records.Loss(time_ns=now, stage="tee", bytes=0, since_ns=now, reason=text)
-                )
-            return
-        self._taken += len(data)
-        frame = self.capture.frame
-        for kind, connection, time_ns, payload in self._frames.feed(data):
-            frame(kind, connection, time_ns, payload)
-            if kind is Kind.END:
-                self._ended = True
-
-    def _acknowledge(self) -> None:
-        # All that was taken before the chunk just written is safe. The relay counts the rest as lost if we
-        # die.
-        if self._tee is not None:
-            with contextlib.suppress(OSError):
-                self._tee.send(self._taken.to_bytes(8, "little"))
-
-    def _read_orders(self) -> None:
-        assert self._orders is not None
-        data = self._read(self._orders)
-        if data is None:
-            return
-        if not data:
-            self._selector.unregister(self._orders)
-            os.close(self._orders)
-            self._orders = None
-            return
-        *lines, self._orders_rest = (self._orders_rest + data).split(b"\n")
-        for line in lines:
-            self._obey(json.loads(line))
-
-    def _obey(self, fact: dict[str, Any]) -> None:
-        now = time.time_ns()
-        if fact["kind"] == "started":
-            self.capture.process(fact["time_ns"], fact["pid"], fact["parent"], fact["command_line"])
-            for lines in self._lines.values():
-                lines._pid = fact["pid"]
-        elif fact["kind"] == "exited":
-            self.capture.process_ended(fact["time_ns"], fact["pid"], fact["exit_code"])
-        elif fact["kind"] == "dump":
-            self.ask_dump()
-        elif fact["kind"] == "note":
-            self.capture.record(records.Note(time_ns=now, message=None, text=fact["text"], mark=False))
-
-    def _read_output(self, descriptor: int) -> None:
-        data = self._read(descriptor)
-        if data is None:
-            return
-        now = time.time_ns()
-        if not data:
-            self._close_output(descriptor, now)
-            return
-        for output in self._lines[descriptor].feed(data, now):
-            self.capture.record(output)
-
-    def _close_output(self, descriptor: int, now: int) -> None:
-        for output in self._lines.pop(descriptor).finish(now):
-            self.capture.record(output)
-        self._selector.unregister(descriptor)
-        os.close(descriptor)
-
-    @staticmethod
-    def _read(descriptor: int) -> bytes | None:
-        try:
-            return os.read(descriptor, 1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            return b""
+__all__ = ["main"]
 
 
 def main(arguments: list[str]) -> None:
     """Record; the entry of the recorder's process.
 
-    Its one argument is JSON: `path`, `force`, `keeping`, `facts`, the file descriptors `tee`, `stdout` and
-    `stderr` (or null) and `attachments` as (name, media type, file). Orders come on standard input. On
-    standard output: a line when recording begins ("recording"), or why it does not ("error"), one whenever
-    there are other files ("files"), and one with the counts at the end ("recorded"). SIGUSR1 has a flight
-    recorder write what it has.
+    Its one argument is JSON: `path`, `force`, `keeping`, `facts`, `journal`, whether to begin `at_once`, the
+    file descriptors `tee`, `stdout` and `stderr` (or null) and `attachments` as (name, media type, file).
+    Orders come on standard input. On standard output: a line when recording begins ("recording"), or why it
+    does not ("error", "unneeded"), one whenever there are other files ("files"), and one with the counts at
+    the end ("recorded"). SIGUSR1 has a flight recorder write what it has.
     """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     order = json.loads(arguments[0])
     tee = socket.socket(fileno=order["tee"])
+    if order["at_once"] or _something_comes(tee):
+        _record(order, tee)
+    else:
+        remove_empty(Path(order["path"]))
+        _say({"kind": "unneeded"})
+
+
+def _something_comes(tee: socket.socket) -> bool:
+    """Wait for the first word of the relay; False if it is that there is nothing to record."""
+    tee.setblocking(True)
+    with contextlib.suppress(OSError):
+        select.select([tee], [], [])
+        first = tee.recv(1, socket.MSG_PEEK)
+        return bool(first) and first[0] != Kind.END
+    return False
+
+
+def _record(order: dict[str, Any], tee: socket.socket) -> None:
+    # Only now, as it takes more time than all else of a run that has nothing to record.
+    from proxy.intake import Intake
+    from recordings.errors import RecordingError
+    from recordings.keeping import Keeping
+    from recordings.writers import let_go, writer_for
+
     try:
         keeping = Keeping(**order["keeping"])
         writer = writer_for(keeping, Path(order["path"]), facts=order["facts"], force=order["force"])
@@ -245,32 +69,32 @@ def main(arguments: list[str]) -> None:
         sys.exit(3)
     streams: tuple[Stream, ...] = ("stdout", "stderr")
     outputs = {stream: order[stream] for stream in streams if order[stream] is not None}
-    recorder = Recorder(writer, tee, sys.stdin.fileno(), outputs)
-    signal.signal(signal.SIGUSR1, lambda number, frame: recorder.ask_dump())
+    intake = Intake(writer, tee, sys.stdin.fileno(), outputs, _say)
+    signal.signal(signal.SIGUSR1, lambda number, frame: intake.ask_dump())
     _say({"kind": "recording", "path": order["path"]})
-    recorder.say_files()
+    intake.say_files()
     for name, media_type, file in order["attachments"]:
         try:
             writer.attach(name, media_type, Path(file).read_bytes())
         except (OSError, RecordingError):
             continue
-    recorder.run()
-    capture = recorder.capture
-    try:
-        writer.close()
-    except RecordingError as error:
-        capture.disk_error = str(error)
-        if isinstance(error, DiskError) and error.messages:
-            capture.lost_bytes += error.bytes
-    recorder.say_files()
+    intake.run()
+    if intake.left_alone:
+        journal = Path(order["journal"])
+        put_back_all(journal)
+        shutil.rmtree(journal.parent, ignore_errors=True)
+    capture = intake.capture
+    capture.close()
+    intake.say_files()
     _say(
         {
             "kind": "recorded",
-            "messages": capture.messages - let_go(writer),
+            "messages": capture.messages - capture.lost_messages - let_go(writer),
             "let_go": let_go(writer),
             "endpoints": capture.endpoints,
             "connections": capture.connections,
             "opaque": capture.opaque,
+            "lost_messages": capture.lost_messages,
             "lost_bytes": capture.lost_bytes,
             "disk_error": capture.disk_error,
         }

@@ -1,11 +1,15 @@
 """Takes a file name for a recording before anything runs, so that a person hears of a mistake at once."""
 
+import contextlib
 import os
 from pathlib import Path
 
 from proxy.errors import ProxyError
 
-__all__ = ["FileExists", "reserve", "reserve_next"]
+__all__ = ["CONTINUES", "FileExists", "remove_empty", "reserve", "reserve_next"]
+
+CONTINUES = "continues"
+"""The fact of a recording that names the file it goes on from, after a recorder that died."""
 
 
 class FileExists(ProxyError):
@@ -21,9 +25,15 @@ def reserve(path: Path, *, force: bool = False) -> Path:
     try:
         os.close(os.open(path, flags, 0o600))
     except FileExistsError:
+        if path.is_dir():
+            raise ProxyError(f"{path} is a folder: name a file in it") from None
         raise FileExists(f"{path} exists: choose another file, or --force to write over it") from None
+    except FileNotFoundError:
+        raise ProxyError(f"cannot write {path}: there is no folder {path.parent}; make it first") from None
+    except IsADirectoryError:
+        raise ProxyError(f"{path} is a folder: name a file in it") from None
     except OSError as error:
-        raise ProxyError(f"cannot write {path}: {error.strerror}") from None
+        raise ProxyError(f"cannot write {path}: {error.strerror}; choose another place with -o") from None
     return path
 
 
@@ -34,3 +44,10 @@ def reserve_next(path: Path) -> Path:
         if not candidate.exists():
             return reserve(candidate)
     raise ProxyError(f"too many recordings beside {path}")
+
+
+def remove_empty(path: Path) -> None:
+    """Remove a reserved file that nothing was written to."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()

@@ -22,9 +22,11 @@ from typing import Any, Literal, Self
 from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name, remedy
-from proxy.output import closing_line, recordings_directory, reserve_output, session_facts, size_text
+from proxy.output import closing_line, recordings_directory, reserve_output, session_facts
 from proxy.processes import Stream
-from proxy.session import BUFFER_BYTES, Session, SessionReport
+from proxy.report import SessionReport
+from proxy.reservation import remove_empty
+from proxy.session import BUFFER_BYTES, Session
 from proxy.viewer import Viewer
 from recordings.keeping import EVERYTHING, Keeping
 
@@ -87,25 +89,29 @@ def run(
         attachments=attachments(command),
     )
     viewer = None
+    child = None
     with _Signals(session.dump if keeping.ring_ns is not None else None) as signals:
-        session.start()
         try:
+            session.start()
             if pipes is not None:
                 viewer = Viewer(path, _VIEWER) if session.wait_recording() else None
             child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
             signals.child = child
+            session.program_started(child.pid, command)
+            if viewer is not None:
+                _watch(viewer, session, child)
+            code = _exit_code(child.wait())
+            session.program_exited(child.pid, code)
+            report = session.finish()
         except BaseException:
             if viewer is not None:
                 viewer.close()
-            session.abandon()
-            path.unlink(missing_ok=True)
+            if child is None:
+                session.discard()
+            else:
+                session.abandon()
+                _say_cut_off(path)
             raise
-        session.program_started(child.pid, command)
-        if viewer is not None:
-            _watch(viewer, session, child)
-        code = _exit_code(child.wait())
-        session.program_exited(child.pid, code)
-        report = session.finish()
     if viewer is not None:
         viewer.wait()
     return _result(code, report, quiet=quiet)
@@ -262,18 +268,27 @@ def _end_program(child: subprocess.Popen[bytes]) -> None:
         return
 
 
+def _say_cut_off(path: Path) -> None:
+    remove_empty(path)
+    if path.exists():
+        print(
+            f"tubetap: {safe(str(path))} is cut off: tubetap recover makes a clean file of it",
+            file=sys.stderr,
+        )
+
+
 def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
     notes = list(report.problems)
-    losses = [f"{size_text(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
     if report.endpoints == 0:
-        notes.append(f"nothing was recorded: {report.why_nothing}")
+        if not notes:
+            notes.append(f"nothing was recorded: {report.why_nothing}")
     elif report.left_alone:
         left = report.left_alone
         notes.append(f"left alone, as tubetap run sees only ipc: {', '.join(left)}. For them {remedy(left)}")
-    result = RunResult(code, report.recordings, report.messages, losses, notes)
+    result = RunResult(code, report.recordings, report.messages, report.losses, notes)
     if not quiet:
         for note in notes:
             print(f"tubetap: {safe(note)}", file=sys.stderr)
         if report.recordings and report.endpoints:
-            print(f"tubetap: {closing_line(report, losses)}", file=sys.stderr)
+            print(f"tubetap: {safe(closing_line(report))}", file=sys.stderr)
     return result

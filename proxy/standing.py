@@ -14,9 +14,10 @@ from pathlib import Path
 from types import FrameType
 
 from decoders.text import safe
-from proxy.output import closing_line, size_text
+from proxy.output import closing_line
+from proxy.report import SessionReport
 from proxy.run import RunResult
-from proxy.session import Session, SessionReport
+from proxy.session import Session
 from proxy.viewer import Viewer
 
 __all__ = ["record_until_told", "say_result"]
@@ -40,8 +41,8 @@ def record_until_told(
     """
     shown = None
     with _signals(session) as told:
-        session.start()
         try:
+            session.start()
             started()
             if viewer and session.wait_recording():
                 shown = Viewer(path, viewer)
@@ -101,11 +102,10 @@ def say_result(report: SessionReport, notes: list[str], *, quiet: bool, tail: st
     `notes` are what a person should know besides the report's problems; `tail` ends the closing line.
     """
     notes = [*report.problems, *notes]
-    losses = [f"{size_text(report.lost_bytes)} could not be recorded"] if report.lost_bytes else []
     if not quiet:
         for note in notes:
             print(f"tubetap: {safe(note)}", file=sys.stderr)
         if report.recordings:
-            print(f"tubetap: {safe(closing_line(report, losses) + tail)}", file=sys.stderr)
+            print(f"tubetap: {safe(closing_line(report) + tail)}", file=sys.stderr)
     failed = any(problem.startswith("the relay ") for problem in report.problems)
-    return RunResult(FAILED if failed else 0, report.recordings, report.messages, losses, notes)
+    return RunResult(FAILED if failed else 0, report.recordings, report.messages, report.losses, notes)

@@ -1,10 +1,11 @@
 """What of a session is to be kept: everything in one file, the last files of many, or only what happened just
 before something went wrong."""
 
-import msgspec
+from dataclasses import dataclass
 
 
-class Keeping(msgspec.Struct, frozen=True, omit_defaults=True):
+@dataclass(frozen=True)
+class Keeping:
     """What is to be kept: by default everything, in one file.
 
     With `rotate_bytes` or `rotate_ns` a new file is begun when one is that large or old, and only the last

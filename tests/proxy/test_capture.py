@@ -228,7 +228,7 @@ def test_a_full_disk_is_counted_and_recording_goes_on(
     monkeypatch.setattr(script.writer, "message_batch", batch)
     script.publish(1, 1)
     assert script.capture.disk_error == "the disk is full"
-    assert script.capture.lost_bytes == 123
+    assert script.capture.lost_messages == 1
     with script.finish() as recording:
         assert recording.frames(len(recording.rows) - 1) == event(1)
 

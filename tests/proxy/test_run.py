@@ -4,11 +4,13 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +130,10 @@ def test_a_recording_is_private_and_never_written_over(place: Place) -> None:
         [sys.executable, "-m", "tubetap", "run", "-o", str(place.root / "no" / "x"), "--", *program]
     )
     assert done.returncode == 2
-    assert "No such file or directory" in done.stderr
+    assert "there is no folder" in done.stderr
+    done = place.run([sys.executable, "-m", "tubetap", "run", "-o", str(place.root), "--", *program])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a folder: name a file in it" in done.stderr
 
 
 def test_recordings_go_to_a_private_folder_of_the_user(place: Place) -> None:
@@ -148,6 +153,37 @@ def test_nothing_to_record_leaves_no_file(place: Place) -> None:
     assert done.returncode == 0
     assert list((place.root / "state").rglob("*.mcap")) == []
     assert done.stderr.startswith("tubetap: nothing was recorded: no process imported pyzmq")
+
+
+def test_force_writes_over_a_file_only_when_there_is_something_to_record(place: Place) -> None:
+    place.recording.write_bytes(b"an older recording")
+    assert place.tap(["true"], "--force").returncode == 0
+    assert place.tap(["no-such-program-here"], "--force").returncode == 127
+    assert place.recording.read_bytes() == b"an older recording"
+
+
+def test_a_run_that_records_nothing_loads_little(place: Place) -> None:
+    """What takes long to load is loaded by whoever needs it, when it does."""
+    slow = {"asyncio", "importlib.metadata", "msgspec", "numpy", "pydantic", "textual", "zmq", "zstandard"}
+    for module, more in (("tubetap.cli.run", set()), ("proxy.recorder", set()), ("proxy.relay", {"asyncio"})):
+        done = place.run([sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"])
+        assert set(done.stdout.split()) & slow == more, module
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks /proc what is loaded")
+def test_a_recorder_with_nothing_to_record_only_waits(place: Place) -> None:
+    process = place.start(place.command(["cat"]))
+    until(lambda: processes(place, "cat") != [] and processes(place, "proxy.recorder") != [])
+    (recorder,) = processes(place, "proxy.recorder")
+    # It waits in select once its name in /proc is no more that of a process that starts.
+    until(
+        lambda: "select" in Path(f"/proc/{recorder}/wchan").read_text() or not os.path.getsize("/proc/self")
+    )
+    assert "numpy" not in Path(f"/proc/{recorder}/maps").read_text()
+    assert place.recording.stat().st_size == 0
+    process.communicate("")
+    assert not place.recording.exists()
+    nothing_left(place)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +243,9 @@ def test_a_relay_that_cannot_start_leaves_the_program_untouched(place: Place) ->
     done = place.run([sys.executable, "-c", code, *command[3:]])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["names"] == ["socket"]
-    assert "the relay could not start" in done.stderr
-    assert "no_such_relay" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "the relay could not start" in line
+    assert "no_such_relay" in line
     nothing_left(place)
 
 
@@ -275,6 +312,149 @@ def test_killing_the_supervisor_lets_the_program_end_in_peace(place: Place) -> N
     with load(place.recording) as recording:
         assert recording.state == "complete"
         assert [recording.frames(row) for row in range(2)] == [(b"1",), (b"2",)]
+
+
+HOLD = """
+import sys, zmq
+c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)
+a.bind(sys.argv[1]); b.connect(sys.argv[1])
+for line in sys.stdin:
+    for number in range(int(line)):
+        b.send(number.to_bytes(4, "big") * 250)
+        a.recv()
+    print(line, end="", flush=True)
+"""
+"""A program that sends itself so many messages of 1000 bytes for each number on its standard input."""
+
+
+class Held:
+    """`tubetap run` of HOLD, with one message recorded."""
+
+    def __init__(self, place: Place, **options: Any) -> None:
+        program = [sys.executable, "-c", HOLD, f"ipc://{place.root}/noob/s"]
+        self.process = place.start(place.command(program), **options)
+        self.place = place
+        self.send(1)
+        until(lambda: place.recording.stat().st_size > 0)
+
+    def send(self, count: int) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{count}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == f"{count}\n"
+
+    def pid(self, what: str) -> int:
+        (pid,) = processes(self.place, what)
+        return pid
+
+    def end(self) -> str:
+        return self.process.communicate(timeout=60)[1]
+
+
+def test_killing_supervisor_and_relay_gives_the_program_its_sockets_back(place: Place) -> None:
+    held = Held(place)
+    path = place.root / "noob" / "s"
+    inode = Path(f"{path}.tap").stat().st_ino
+    assert path.stat().st_ino != inode
+    relay = held.pid("proxy.relay")
+    held.process.kill()
+    held.process.wait()
+    os.kill(relay, signal.SIGKILL)
+    until(lambda: path.stat().st_ino == inode)
+    held.send(3)
+    held.process.communicate()
+    nothing_left(place)
+    with load(place.recording) as recording:
+        assert (recording.state, len(recording.rows)) == ("complete", 1)
+        assert any("relay ended" in loss.reason for loss in recording.session.losses)
+
+
+def test_killing_all_that_started_leaves_no_process(place: Place) -> None:
+    held = Held(place)
+    relay, recorder = held.pid("proxy.relay"), held.pid("proxy.recorder")
+    program = next(
+        pid for pid in processes(place, "/noob/s") if pid not in (held.process.pid, relay, recorder)
+    )
+    for pid in (held.process.pid, program):
+        os.kill(pid, signal.SIGKILL)
+    held.process.communicate()
+    nothing_left(place)
+    with load(place.recording) as recording:
+        assert (recording.state, len(recording.rows)) == ("complete", 1)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no limit can be set for another process")
+def test_a_full_disk_costs_messages_that_are_counted_and_nothing_else(place: Place) -> None:
+    held = Held(place)
+    most = 200_000
+    resource.prlimit(held.pid("proxy.recorder"), resource.RLIMIT_FSIZE, (most, most))
+    for _ in range(40):
+        held.send(1000)
+    err = held.end()
+    assert held.process.returncode == 0, err
+    assert "File too large" in err
+    with load(place.recording) as recording:
+        kept = len(recording.rows)
+    assert 0 < kept < 40_001
+    found = re.search(r"tubetap: ([\d,]+) messages on .* recorded in .*; ([\d,]+) messages could not be", err)
+    assert found is not None, err
+    assert [int(number.replace(",", "")) for number in found.groups()] == [kept, 40_001 - kept]
+    nothing_left(place)
+
+
+def test_a_recording_that_is_deleted_is_said_to_be_gone(place: Place) -> None:
+    held = Held(place)
+    place.recording.unlink()
+    err = held.end()
+    assert held.process.returncode == 0
+    assert err == (
+        f"tubetap: nothing is left of {place.recording}: the file was deleted while it was being recorded\n"
+    )
+    nothing_left(place)
+
+
+def test_interrupted_twice_it_does_not_wait_for_the_recorder(place: Place) -> None:
+    held = Held(place, start_new_session=True)
+    recorder = held.pid("proxy.recorder")
+    os.kill(recorder, signal.SIGSTOP)
+    assert held.process.stdin is not None
+    held.process.stdin.close()
+    until(lambda: not processes(place, "proxy.relay"))
+    assert held.process.stderr is not None
+    held.process.send_signal(signal.SIGINT)
+    assert "finishing the recording; interrupt again" in held.process.stderr.readline()
+    held.process.send_signal(signal.SIGINT)
+    assert held.process.wait(20) == 130
+    said = held.process.stderr.read()
+    assert said.strip() == f"tubetap: {place.recording} is cut off: tubetap recover makes a clean file of it"
+    nothing_left(place)
+    with load(place.recording) as recording:
+        assert recording.state == "cut off"
+
+
+def test_a_forked_copy_of_the_supervisor_does_not_hold_up_the_end(place: Place) -> None:
+    code = (
+        "import os, signal, sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from proxy.run import run\n"
+        f"output = Path({str(place.recording)!r})\n"
+        f"program = [sys.executable, '-c', {HOLD!r}, 'ipc://{place.root}/noob/s']\n"
+        "thread = threading.Thread(target=run, args=(program,), kwargs={'output': output})\n"
+        "thread.start()\n"
+        "while not (output.exists() and output.stat().st_size): time.sleep(0.01)\n"
+        "child = os.fork() or signal.pause()\n"
+        "print('forked', flush=True)\n"
+        "thread.join()\n"
+        "os.kill(child, signal.SIGKILL)\n"
+    )
+    process = place.start([sys.executable, "-c", code])
+    assert process.stdin is not None
+    process.stdin.write("1\n")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "1 messages" in err
+    nothing_left(place)
 
 
 def test_the_python_function(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
