@@ -22,6 +22,7 @@ class Viewer:
 
     def __init__(self, path: Path, module: str) -> None:
         self._terminal = _terminal_state()
+        self._tidied = False
         self._process = subprocess.Popen(python_command(module, str(path)))
 
     def exit_code(self) -> int | None:
@@ -45,8 +46,9 @@ class Viewer:
         self.wait()
 
     def tidy_terminal(self) -> None:
-        """Make the terminal usable again after the viewer broke."""
-        if self._terminal is not None and sys.stdout.isatty():
+        """Make the terminal usable again after the viewer broke; once, as it moves the cursor back."""
+        if self._terminal is not None and sys.stdout.isatty() and not self._tidied:
+            self._tidied = True
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(0, termios.TCSADRAIN, self._terminal)
             # Leave the alternate screen, stop mouse and paste reports, show the cursor (xterm control

@@ -14,7 +14,7 @@ from tests.support_proxy import Place, load, processes, until
 
 TAKE_TERMINAL = (
     "import os, fcntl, termios, sys; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    "os.execv(sys.argv[1], sys.argv[1:])"
+    "os.execvp(sys.argv[1], sys.argv[1:])"
 )
 PROGRAM = """
 import pathlib, signal, sys, time, zmq
@@ -34,13 +34,13 @@ sys.exit(5)
 
 
 class Terminal:
-    """A pseudo terminal with `tubetap run --tui` in it."""
+    """A pseudo terminal with `tubetap run --tui` in it, `under` another program if there is one."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *under: str) -> None:
         self.parent, child = pty.openpty()
         program = [sys.executable, "-c", PROGRAM.replace("ROOT", str(place.root))]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *place.command(program, "--tui")],
+            [sys.executable, "-c", TAKE_TERMINAL, *under, *place.command(program, "--tui")],
             stdin=child,
             stdout=child,
             stderr=child,
@@ -135,3 +135,37 @@ def test_the_viewer_stays_when_the_program_has_ended(place: Place) -> None:
     terminal.type(b"q")
     assert terminal.wait() == 5
     assert "last line" in output_lines(place)
+
+
+def test_the_viewer_goes_on_with_the_next_file_when_the_recorder_died(place: Place) -> None:
+    terminal = Terminal(place)
+    until(lambda: b"\x1b[?1049h" in terminal.output and b"hello" in terminal.output)
+    (recorder,) = processes(place, "proxy.recorder")
+    os.kill(recorder, signal.SIGKILL)
+    until(lambda: b"The recorder died" in terminal.output)
+    (place.root / "go").touch()
+    until(lambda: not processes(place, "proxy.recorder"))
+    terminal.type(b"q")
+    assert terminal.wait() == 5
+    first = f"{place.recording.name}"
+    with load(place.recording) as recording:
+        assert recording.state == "cut off"
+    with load(place.recording.with_name("out-2.mcap")) as recording:
+        assert recording.facts["continues"] == first
+        assert any(first in note.text and "died" in note.text for note in recording.session.notes)
+        assert any("last line" in entry.text for entry in recording.session.log)
+
+
+def test_the_viewer_of_a_killed_supervisor_gives_the_terminal_back(place: Place) -> None:
+    terminal = Terminal(place, "sh", "-c", '"$@"; read line', "sh")
+    until(lambda: b"\x1b[?1049h" in terminal.output and b"hello" in terminal.output)
+    viewer(place)
+    (supervisor,) = set(processes(place, "--tui")) - {terminal.process.pid}
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not processes(place, "tubetap.cli.run") and b"\x1b[?1049l" in terminal.output)
+    (place.root / "go").touch()
+    until(lambda: not processes(place, "proxy.re"))
+    assert "last line" in output_lines(place)
+    assert not place.leftovers()
+    terminal.process.kill()
+    terminal.wait()

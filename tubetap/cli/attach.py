@@ -12,8 +12,8 @@ from tubetap.cli.recording import (
     keeping_options,
     output_options,
     read_keeping,
-    watch_live,
 )
+from tubetap.cli.watching import watch_live
 
 
 @click.command()

@@ -100,18 +100,3 @@ def check_terminal(tui: bool) -> None:
             "--tui needs a terminal; leave it out, and open the recording with tubetap view",
             click.get_current_context(),
         )
-
-
-def watch_live(file: str, question: str) -> None:
-    """Show a growing recording and exit; `question` is asked before leaving while it still grows."""
-    from recordings.recording import Recording
-    from tui.app import TubetapApp
-
-    with Recording.open(Path(file), follow=True) as recording:
-
-        def leaving() -> str:
-            return question if recording.state == "growing" else ""
-
-        app = TubetapApp(recording, live=True, leaving=leaving)
-        app.run()
-        sys.exit(app.return_code or 0)

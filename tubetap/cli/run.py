@@ -14,8 +14,8 @@ from tubetap.cli.recording import (
     output_options,
     overflow_option,
     read_keeping,
-    watch_live,
 )
+from tubetap.cli.watching import watch_live
 
 
 @click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})

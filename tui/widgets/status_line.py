@@ -122,6 +122,8 @@ class StatusLine(Line):
         messages = sum(loss.messages or 0 for loss in losses)
         size = sum(loss.bytes for loss in losses)
         what = text.plural(messages, "message") if messages else text.size(size)
+        if not messages and not size:  # the relay is gone: what it would have brought nobody knows
+            what = f"ALL SINCE {text.clock(losses[-1].since_ns, 0)}"
         return [(f"LOST {what}", "error")]
 
     def _lag(self) -> str:
