@@ -167,7 +167,11 @@ def _large(folder: Path, rows: int) -> Values:
         terminal.key("f")
         time.sleep(0.3)
         for character in filter_text:
-            typed.append(terminal.key(character, literal=True))
+            # A space changes nothing that could be waited for.
+            if character == " ":
+                terminal.tmux("send-keys", "-l", " ")
+            else:
+                typed.append(terminal.key(character, literal=True))
             time.sleep(0.1)
         terminal.key("Enter")
         time.sleep(0.5)

@@ -20,8 +20,8 @@ TYPE_KEY = "type"
 NODE_KEY = "node"
 FROM_KEY = "from"
 
-BLOCK_ROWS = 1 << 18
-COUNT_BUDGET_S = 0.015
+BLOCK_ROWS = 1 << 17
+COUNT_BUDGET_S = 0.010
 """How long one update of the panel counts; keys wait no longer than that."""
 
 

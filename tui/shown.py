@@ -15,8 +15,8 @@ from tui.scan import RowNumbers, Scan
 UNSETTLED_ROWS = 4096
 """So many of the newest rows are tested again each time: deliveries still change their receivers."""
 
-BLOCK_ROWS = 1 << 18
-TEST_BUDGET_S = 0.025
+BLOCK_ROWS = 1 << 17
+TEST_BUDGET_S = 0.015
 """How long rows are tested before the list is shown as far as it is; the rest follows on the next ticks."""
 
 
