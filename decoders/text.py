@@ -30,7 +30,7 @@ def safe(text: str, limit: int | None = None) -> str:
         head = text[: limit + 1]
     else:
         head = text
-    if head.isprintable() and (head.isascii() or not _BLANK.search(head)):
+    if _is_clean(head):
         if limit is None or len(head) <= limit:
             return head
         return head[: limit - 1] + ELLIPSIS
@@ -59,6 +59,16 @@ def safe_bytes(data: bytes, limit: int | None = None) -> str:
     return safe(data.decode("utf-8", "backslashreplace"), limit)
 
 
+def safe_json(text: str) -> str:
+    """Return JSON text of one line that does nothing in a terminal and still means the same.
+
+    What `safe` would escape can only stand inside of strings, where it becomes an escape of JSON.
+    """
+    if _is_clean(text):
+        return text
+    return "".join(character if _is_safe(character) else _json_escape(character) for character in text)
+
+
 def utf8_head(data: bytes, size: int) -> str | None:
     """Return the first `size` bytes as text, without a character that is cut in two; None if not UTF-8."""
     head = data[:size]
@@ -68,6 +78,10 @@ def utf8_head(data: bytes, size: int) -> str | None:
         if len(head) == len(data) or error.start < len(head) - 3:
             return None
         return head[: error.start].decode("utf-8")
+
+
+def _is_clean(text: str) -> bool:
+    return text.isprintable() and (text.isascii() or not _BLANK.search(text))
 
 
 def _is_safe(character: str) -> bool:
@@ -83,3 +97,8 @@ def _escape(character: str) -> str:
     if code < 0x10000:
         return f"\\u{code:04x}"
     return f"\\U{code:08x}"
+
+
+def _json_escape(character: str) -> str:
+    pair = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{pair[place : place + 2].hex()}" for place in range(0, len(pair), 2))

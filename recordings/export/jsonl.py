@@ -1,20 +1,14 @@
 """JSON Lines: one message an object, with the payload's JSON inside; for scripts and for `jq`."""
 
 import base64
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from decoders.text import safe_json
 from recordings.export.fields import FIELDS, Field, Message
 from recordings.export.trees import tree_object
-
-# Valid inside JSON strings, yet a terminal may act on them: DEL, C1 controls, bidirectional and invisible
-# characters.
-_ACTIVE = re.compile(
-    "[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
 
 DEFAULT_FIELDS = tuple(field.name for field in FIELDS if field.name not in ("elapsed", "summary"))
 
@@ -25,7 +19,7 @@ def json_line(value: Any) -> str:
         text = msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
         text = msgspec.json.encode(_without_surrogates(value)).decode()
-    return _ACTIVE.sub(_escape, text)
+    return safe_json(text)
 
 
 def message_object(message: Message, fields: Sequence[Field]) -> dict[str, Any]:
@@ -62,14 +56,6 @@ def _frame(frame: bytes) -> Any:
         return frame.decode("utf-8")
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(frame).decode()}
-
-
-def _escape(found: "re.Match[str]") -> str:
-    code = ord(found[0])
-    if code < 0x10000:
-        return f"\\u{code:04x}"
-    code -= 0x10000
-    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
 def _without_surrogates(value: Any) -> Any:

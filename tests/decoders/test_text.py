@@ -1,12 +1,14 @@
 """Nothing that a stranger writes may act on a terminal, hide, or break a line."""
 
+import json
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoders.text import safe, safe_bytes
+from decoders.text import safe, safe_bytes, safe_json
 from tests.support_fuzz import fuzz
 
 
@@ -69,3 +71,20 @@ def test_a_limit_keeps_as_much_as_fits(text: str, limit: int) -> None:
         assert shown.endswith("…")
         assert full.startswith(shown[:-1])
         assert len(shown) > limit - len("\\u200b")
+
+
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@fuzz
+def test_json_stays_what_it_says_and_does_nothing(value: Any) -> None:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates: JSON has no form of its own for them
+        return
+    shown = safe_json(text)
+    assert json.loads(shown) == value
+    assert safe(shown) == shown
+
+
+def test_json_escapes() -> None:
+    assert safe_json('{"a": "\x7f\u202e\U000e0001é"}') == r'{"a": "\u007f\u202e\udb40\udc01é"}'
