@@ -6,6 +6,7 @@ import string
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +16,11 @@ from noob.types import Epoch as NoobEpoch
 from pydantic import BaseModel
 
 from decoders import events, messages
+from decoders.arrays import ArrayView
 from decoders.epochs import Epoch
 from decoders.errors import DecodeError
 from decoders.pickled import PickledValue
+from decoders.pickles import Unreadable, array_of, one_line
 from tests.support_fuzz import fuzz
 
 MODELS = [
@@ -129,7 +132,27 @@ ERRORS = st.fixed_dictionaries(
         "traceback": TEXTS,
     }
 )
-SPECS = st.fixed_dictionaries({"noob_id": NODES})
+SPECS = st.fixed_dictionaries(
+    {
+        "noob_id": NODES,
+        "nodes": st.dictionaries(
+            NODES,
+            st.fixed_dictionaries({"type": st.sampled_from(["builtins.len", "builtins.sum"])}),
+            max_size=3,
+        ),
+    }
+)
+SMALL = st.integers(-(2**40), 2**40)
+RANGES = st.builds(range, SMALL, SMALL, st.integers(1, 9))
+PICKLED = st.one_of(
+    RANGES,
+    st.builds(slice, SMALL, SMALL, st.none() | SMALL),
+    st.integers(0, 300).map(lambda size: np.arange(size, dtype="<i2")),
+    st.lists(RANGES, min_size=1, max_size=3),
+    st.dictionaries(st.sampled_from("abc"), RANGES, min_size=1, max_size=3),
+)
+"""What noob can only send as a pickle."""
+
 MADE: dict[str, st.SearchStrategy[Any]] = {
     "AnnounceMsg": st.fixed_dictionaries(
         {"inbox": TEXTS, "nodes": st.dictionaries(NODES, IDENTITIES, max_size=3)}
@@ -262,29 +285,40 @@ def test_errors_that_cannot_be_written_say_so() -> None:
             messages.ErrorMsg(node_id="a", value=value).to_bytes()
 
 
-def test_specifications_both_ways() -> None:
-    specification: Any = noob.TubeSpecification(noob_id="my-tube", nodes={"a": {"type": "builtins.len"}})
-    data = noob.SpecMsg(node_id="my-tube", value=specification).to_bytes()
+@given(SPECS, NODES)
+@fuzz
+def test_specifications_both_ways(specification: dict[str, Any], node_id: str) -> None:
+    made: Any = noob.TubeSpecification(**specification)
+    data = noob.SpecMsg(node_id=node_id, value=made).to_bytes()
     ours = messages.Message.from_bytes([data])
     assert isinstance(ours, messages.SpecMsg)
     assert ours.problems == ()
-    assert "a" in ours.value["nodes"]
+    assert ours.to_bytes() == data
+    assert set(ours.value["nodes"]) == set(specification["nodes"])
     ours.node_id = "other"
     theirs: Any = noob.Message.from_bytes([ours.to_bytes()])
     assert theirs.value == noob.Message.from_bytes([data]).value  # type: ignore[comparison-overlap]
 
 
-class Thing:
-    """Something JSON can't hold."""
-
-
-def test_pickled_event_values_both_ways() -> None:
-    event = noob_event.EventMaker(node_id="a").new_event(Thing(), NoobEpoch(1))
+@given(PICKLED, EPOCHS)
+@fuzz
+def test_pickled_event_values_both_ways(value: Any, epoch: Epoch) -> None:
+    event = noob_event.EventMaker(node_id="a").new_event(value, theirs_of(epoch))
     data = noob.EventMsg(node_id="a", value=[event]).to_bytes()
     ours = messages.Message.from_bytes([data])
     assert isinstance(ours, messages.EventMsg)
-    assert isinstance(ours.value[0]["value"], PickledValue)
+    pickled = ours.value[0]["value"]
+    assert isinstance(pickled, PickledValue)
+    assert not isinstance(pickled.read(), Unreadable)
+    assert events.event_id_parts(ours.value[0]["id"]) == noob_event.event_id_parts(event["id"])
+    assert ours.to_bytes() == data
     ours.node_id = "b"
     theirs: Any = noob.Message.from_bytes([ours.to_bytes()])
-    assert type(theirs.value[0]["value"]).__name__ == "Thing"
-    assert events.event_id_parts(ours.value[0]["id"]) == noob_event.event_id_parts(event["id"])
+    back = theirs.value[0]["value"]
+    if isinstance(value, np.ndarray):
+        view = array_of(pickled.read())
+        assert isinstance(view, ArrayView)
+        assert view.numpy().tolist() == back.tolist() == value.tolist()
+    else:
+        assert back == value
+        assert one_line(pickled.read()) == repr(value)
