@@ -39,6 +39,10 @@ try:
 except ImportError:
     pd = None
 try:
+    import PIL.Image
+except ImportError:
+    PIL = None
+try:
     import pydantic
 except ImportError:
     pydantic = None
@@ -278,9 +282,21 @@ if pd is not None:
         }
     )
 
+GRAYS = (
+    "[Image L (2, 3) uint8, Image F (2, 3) float32, Image I;16 (2, 3) uint16, "
+    r"Image({}, '1', (3, 2), None, b'\x00\x00')]"
+)
 REFUSED = (
     "ValidationError('Model', a='Input should be a valid integer, unable to parse string as an integer')"
 )
+
+if PIL is not None:
+    CASES["picture"] = Case(
+        lambda: PIL.Image.frombytes("RGB", (48, 32), bytes(range(256)) * 18), "Image RGB (32, 48, 3) uint8"
+    )
+    CASES["gray pictures"] = Case(
+        lambda: [PIL.Image.new(mode, (3, 2)) for mode in ("L", "F", "I;16", "1")], GRAYS
+    )
 
 if pydantic is not None:
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping as AbstractMapping
 from dataclasses import replace
 
 from decoders.arrays import ArrayView
-from decoders.pickles import known_noob, known_numpy, known_pandas, known_python
+from decoders.pickles import known_noob, known_numpy, known_pandas, known_pillow, known_python
 from decoders.pickles.known_python import Recogniser
 from decoders.pickles.look import (
     Look,
@@ -37,6 +37,7 @@ _KNOWN: AbstractMapping[str, Recogniser] = {
     **known_noob.KNOWN,
     **known_numpy.KNOWN,
     **known_pandas.KNOWN,
+    **known_pillow.KNOWN,
 }
 _CONSTANTS = {
     "pandas.NA": Look("null", "<NA>"),

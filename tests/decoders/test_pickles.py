@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decoders.arrays import ArrayView
 from decoders.pickles import (
     BigInteger,
     Blob,
@@ -58,6 +59,8 @@ ONLY_IN_CORPUS = {
     "pandas timedelta": ("1 day, 0:00:00",),
     "missing": ("[NaT, <NA>]",),
     "periods": (support_pickles.PERIODS,),
+    "picture": ("Image RGB (32, 48, 3) uint8",),
+    "gray pictures": (support_pickles.GRAYS,),
 }
 
 
@@ -193,6 +196,13 @@ def test_tables_open_into_columns_and_cells() -> None:
         "a": {"2024-01-02T00:00:00+00:00": "1"},
         "index": {"0": "2024-01-02T00:00:00+00:00"},
     }
+
+
+def test_pictures_open_as_pictures() -> None:
+    view = to_item("", read(corpus()["python3.11-pandas3.1-pillow13 picture 4"])).value
+    assert isinstance(view, ArrayView)
+    assert view.picture == (32, 48)
+    assert view.numpy().tobytes() == bytes(range(256)) * 18
 
 
 def test_items_name_attributes_and_the_class() -> None:

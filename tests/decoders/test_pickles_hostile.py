@@ -35,6 +35,7 @@ from decoders.pickles import (
 )
 from decoders.remote_errors import call_text, read_error
 from decoders.tree import Item
+from tests.support_fuzz import fuzz
 
 CORPUS = Path(__file__).parent.parent / "data" / "pickles"
 SEEDS = [
@@ -304,7 +305,7 @@ MUTATIONS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(fuzz, max_examples=2 * fuzz.max_examples)
 @given(st.sampled_from(SEEDS), MUTATIONS)
 def test_mutated_pickles_never_raise(seed: bytes, mutations: list[tuple[int, str, bytes]]) -> None:
     data = seed
@@ -357,6 +358,10 @@ GLOBALS = [
     b"pandas._libs.tslibs.timestamps\n_unpickle_timestamp\n",
     b"pyarrow.lib\n_restore_array\n",
     b"pyarrow.lib\nchunked_array\n",
+    b"PIL.Image\nImage\n",
+    b"pandas\nPeriod\n",
+    b"pandas._libs.tslibs.offsets\nDay\n",
+    b"pydantic_core._pydantic_core\nValidationError\n",
     b"pathlib\nPosixPath\n",
     b"uuid\nUUID\n",
     b"noob_core._core\nEpoch\n",
@@ -365,7 +370,7 @@ GLOBALS = [
 WORDS = re.findall(
     rb"\S+",
     b"_mgr _data _mask data levels codes start stop step err_type err_args traceback __notes__ __dict__ "
-    b"f8 M8 < K int latin1 0.14.1 axes blocks",
+    b"f8 M8 < K int latin1 0.14.1 axes blocks RGB L from_exception_data loc msg",
 )
 ARGUMENTS: dict[str, Any] = {
     "GLOBAL": st.sampled_from(GLOBALS),
@@ -390,7 +395,7 @@ NAMES = st.sampled_from(GLOBALS).map(lambda name: b"c" + name)
 WORD = st.sampled_from(WORDS).map(lambda word: b"\x8c" + bytes([len(word)]) + word)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(fuzz, max_examples=2 * fuzz.max_examples)
 @given(st.lists(STEPS | USUAL | NAMES | WORD, max_size=60))
 def test_any_sequence_of_opcodes_is_read(steps: list[bytes]) -> None:
     look_at(read(b"".join(steps) + b"."))
@@ -420,7 +425,7 @@ SYMBOLIC = st.recursive(
 """Well-formed streams that call known classes with arguments of any kind, to any depth."""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(fuzz, max_examples=2 * fuzz.max_examples)
 @given(SYMBOLIC)
 def test_known_classes_with_the_wrong_arguments_are_shown(data: bytes) -> None:
     value = read(data)
