@@ -82,13 +82,15 @@ def why_nothing(command: Sequence[str], seen: Path, left_alone: Sequence[str]) -
         if flags:
             return f"the interpreter runs with {flags}, which ignores PYTHONPATH: leave it out, or {_REMEDY}"
         return (
-            "no Python of the program loaded tubetap's agent (it is not Python, or it clears PYTHONPATH): "
-            + _REMEDY
+            "no Python of the program loaded tubetap's agent (it is not Python 3.8 or newer, or it clears "
+            f"PYTHONPATH): {_REMEDY}"
         )
     if not (seen / "seen-zmq").exists():
         return f"no process imported pyzmq; for a program with another ZeroMQ binding {_REMEDY}"
     if left_alone:
         return f"no ipc:// socket was bound, only {', '.join(left_alone)}: {remedy(left_alone)}"
+    if (seen / "seen-failed").exists():
+        return "the relay was too slow to take over the sockets: try again; the program was not disturbed"
     return "pyzmq was imported, but no ipc:// socket was bound: was the tube run with its ZMQ runner?"
 
 

@@ -105,6 +105,7 @@ def _patch(module: Any) -> None:
                 _leave_alone(self)
         except Exception as error:
             reason = str(error) if isinstance(error, _Problem) else f"{type(error).__name__}: {error}"
+            _mark("failed")
             _tell({"kind": "failed", "address": os.fsdecode(addr), "reason": reason})
         return result
 

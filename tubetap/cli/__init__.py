@@ -124,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def fail(message: str, hint: str = "", code: int = 2) -> None:
     """Say in one line what went wrong and exit."""
     line = safe(message.rstrip().rstrip("."))
-    print(f"tubetap: {line}{'. ' + hint if hint else ''}", file=sys.stderr)
+    if hint:
+        line += f" {hint}" if line.endswith(("?", "!")) else f". {hint}"
+    print(f"tubetap: {line}", file=sys.stderr)
     sys.exit(code)
 
 
