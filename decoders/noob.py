@@ -10,10 +10,10 @@ from decoders.events import META_NODE, MetaSignal, event_id_parts
 from decoders.interface import Context, Decoded
 from decoders.messages import ErrorMsg, EventMsg, Message, MessageType
 from decoders.pickled import PickledValue
-from decoders.pickles import to_item
+from decoders.pickles import Limits, Unreadable, head, to_item
 from decoders.problems import Unread
 from decoders.summary import summarize
-from decoders.tree import Item, batched, counted, from_value, problem
+from decoders.tree import TEXT_LIMIT, Item, batched, counted, from_value, problem
 
 _TYPES = frozenset(MessageType)
 _EVENT_FIELDS = ("value", "signal", "node_id", "epoch", "id", "timestamp")
@@ -98,11 +98,27 @@ def _id_text(event_id: Any) -> str:
     return f"{prefix:08x}:{count}" if prefix else str(count)
 
 
+def pickled_item(name: str, pickled: PickledValue) -> Item:
+    """Return the tree of a pickle; a very long one is read when it is opened."""
+    value = pickled.read(_AT_ONCE)
+    if not isinstance(value, Unreadable) or not value.limited:
+        return to_item(name, value)
+
+    def children() -> Sequence[Item]:
+        whole = to_item(name, pickled.read())
+        return whole.children() if whole.children is not None else [whole]
+
+    return Item(name, head(pickled, limit=TEXT_LIMIT), "pickle", children)
+
+
+_AT_ONCE = Limits(opcodes=20_000, structs=20_000, memo=20_000)
+
+
 def field_item(name: str, value: Any) -> Item:
     """Return the tree of a field that may hold one of noob's own kinds of values."""
     match value:
         case PickledValue():
-            return to_item(name, value.read())
+            return pickled_item(name, value)
         case MetaSignal():
             return Item(name, "nothing" if value is MetaSignal.NoEvent else "exhausted", "null")
         case Epoch():
