@@ -30,6 +30,9 @@ MOST = 20
 DEEPEST = 100
 """How deep values are compared."""
 
+MOST_IN_SETS = 10_000
+"""How many members a set may have to be compared; each is written as text for it."""
+
 SHOWN = 2000
 """How many characters of a value are kept as text."""
 
@@ -165,6 +168,10 @@ class _Walk:
         return type(then) is type(now) and bool(then == now)
 
     def _sets(self, then: _Opened, now: _Opened, path: Path) -> Iterator[ValueDifference]:
+        if max(len(then.members), len(now.members)) > MOST_IN_SETS:
+            then_text, now_text = (f"a set of {len(side.members):,}" for side in (then, now))
+            yield ValueDifference(path, then_text, now_text, "too many members to compare")
+            return
         old = {value_text(value): value for _, value in then.members}
         new = {value_text(value): value for _, value in now.members}
         for text in old.keys() - new.keys():

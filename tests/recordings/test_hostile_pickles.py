@@ -96,6 +96,15 @@ def test_comparing(name: str) -> None:
     assert len(value_text(then)) <= 2000
 
 
+def test_comparing_sets() -> None:
+    then, now = (
+        pck(b"\x80\x04(" + laughs(9) + b"\x8f(" + b"h\x09" * count + b"\x90t.") for count in (60_000, 60_001)
+    )
+    (difference,) = compare_values(then, now, tolerance=Tolerance())
+    assert difference.recorded == "a set of 60,000"
+    assert difference.detail == "too many members to compare"
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_searching(name: str) -> None:
     frame = b'{"value":"' + pck(BOMBS[name]).encode() + b'"}'
