@@ -28,9 +28,9 @@ def place(tmp_path: Path) -> Place:
 
 
 def nothing_left(place: Place) -> None:
+    until(lambda: not processes(place, "proxy.re"))
     assert not place.leftovers()
     assert not list((place.root / "run").iterdir())
-    until(lambda: not processes(place, "proxy.re"))
 
 
 def test_streams_and_exit_code_are_the_programs_own(place: Place) -> None:
@@ -272,8 +272,9 @@ def test_a_relay_that_hangs_is_waited_for_once(place: Place) -> None:
     os.kill(relay, signal.SIGCONT)
     _, err = process.communicate("end\n")
     assert process.returncode == 0
-    assert f"ipc://{place.root}/noob/a is not recorded: the relay did not answer within 2 s\n" in err
-    assert err.count("did not answer") == 1
+    # Whether the relay, awake again, gets to hear of it before it is ended is a matter of time.
+    (line,) = err.splitlines()
+    assert "/a is not recorded: the relay did not answer" in line or "the relay was too slow" in line
     nothing_left(place)
 
 
