@@ -312,6 +312,9 @@ class Capture:
         for stream in (connection.into, connection.out):
             if stream.parser.opaque is None:
                 self._unfound(stream, time_ns)
+                if not stream.parser.searching and stream.parser.unfinished:
+                    side = "connector" if stream.direction == "in" else "binder"
+                    reason += f", {stream.parser.unfinished} bytes into a message of the {side}"
         for kind in (Kind.IN, Kind.OUT):
             self._streams.pop(number << 1 | kind, None)
         self._step(connection, time_ns, "closed", reason)

@@ -233,6 +233,16 @@ def test_a_full_disk_is_counted_and_recording_goes_on(
         assert recording.frames(len(recording.rows) - 1) == event(1)
 
 
+def test_a_message_that_the_end_of_its_connection_cut_off_is_told(script: Script) -> None:
+    script.subscriber(1)
+    script.raw(Kind.OUT, 1, message_bytes([b"x" * 1000])[:100])
+    script.fact(Kind.CLOSED, 1, reason="reset by the binder")
+    with script.finish() as recording:
+        assert recording.session.connections[1].reason == (
+            "reset by the binder, 100 bytes into a message of the binder"
+        )
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([Kind.IN, Kind.OUT]), st.binary(max_size=80)), max_size=12),
