@@ -214,6 +214,10 @@ class TubetapApp(TypeAhead):
 
         self.push_screen(Choose(question, [[("quit", "")], [("stay", "")]]), decide)
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C where there is nothing to copy: whoever types it wants to leave."""
+        self.action_leave()
+
     def action_open_file(self) -> None:
         """Ask for another recording and open it."""
 

@@ -65,9 +65,10 @@ async def test_the_palette_finds_actions_by_name(small: Path):
         await viewed.until(lambda: viewed.viewer.marked_rows() == [0], "the mark")
 
 
-async def test_quitting(small: Path):
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+async def test_quitting(small: Path, key: str):
     async with viewing(small) as viewed:
-        await viewed.press("q")
+        await viewed.press(key)
         await viewed.until(lambda: viewed.app._exit, "the end")
 
 
