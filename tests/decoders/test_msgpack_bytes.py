@@ -17,10 +17,11 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers(-(2**63), 2**64 - 1)
     | st.floats()
-    | st.text(max_size=300)
-    | st.binary(max_size=300)
+    | st.text(max_size=40)
+    | st.integers(0, 300).map(bytes)
+    | st.integers(0, 300).map(lambda size: "x" * size)
     | st.builds(msgspec.msgpack.Ext, st.integers(-128, 127), st.binary(max_size=20)),
-    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text(max_size=40), inner, max_size=20),
+    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text(max_size=5), inner, max_size=20),
     max_leaves=40,
 )
 

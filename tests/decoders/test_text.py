@@ -73,7 +73,13 @@ def test_a_limit_keeps_as_much_as_fits(text: str, limit: int) -> None:
         assert len(shown) > limit - len("\\u200b")
 
 
-@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+        max_leaves=6,
+    )
+)
 @fuzz
 def test_json_stays_what_it_says_and_does_nothing(value: Any) -> None:
     try:
