@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from proxy.capture import Capture
@@ -56,7 +57,8 @@ class Intake:
     """Everything that comes in, written to one recording.
 
     `tee` is the relay's socket, `orders` the supervisor's pipe (JSON lines), `outputs` the program's
-    output pipes by stream name. `say` tells the supervisor.
+    output pipes by stream name. `say` tells the supervisor. For each entry in `dumps` a flight recorder
+    writes what it has.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Intake:
         orders: int,
         outputs: Mapping[Stream, int],
         say: Callable[[dict[str, Any]], None],
+        dumps: SimpleQueue[None],
     ) -> None:
         self._writer = writer
         self._say = say
@@ -80,7 +83,7 @@ class Intake:
         self._selector = selectors.DefaultSelector()
         self._lines: dict[int, _Lines] = {}
         self._files: tuple[Path, ...] = ()
-        self._dump_asked = False
+        self._dumps = dumps
         self.capture = Capture(writer)
         tee.setblocking(False)
         self._listen(tee.fileno(), self._read_tee)
@@ -107,10 +110,6 @@ class Intake:
         for descriptor in list(self._lines):
             self._close_output(descriptor, now)
 
-    def ask_dump(self) -> None:
-        """Have a flight recorder write what it has; may be called by a signal handler."""
-        self._dump_asked = True
-
     def say_files(self) -> None:
         """Tell the supervisor which files there are, when they have changed."""
         files = files_of(self._writer)
@@ -127,8 +126,8 @@ class Intake:
         for key, _ in ready:
             key.data()
         self.capture.tick(time.time_ns())
-        if self._dump_asked:
-            self._dump_asked = False
+        if not self._dumps.empty():
+            self._dumps.get()
             try:
                 dump(self._writer)
             except DiskError as error:
@@ -196,7 +195,7 @@ class Intake:
         elif fact["kind"] == "finish":
             self._finish_ordered = True
         elif fact["kind"] == "dump":
-            self.ask_dump()
+            self._dumps.put(None)
         elif fact["kind"] == "note":
             self.capture.record(records.Note(time_ns=now, message=None, text=fact["text"], mark=False))
 

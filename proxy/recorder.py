@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from proxy.endpoint import put_back_all
@@ -33,12 +34,14 @@ def main(arguments: list[str]) -> None:
     does not ("error", "unneeded"), one whenever there are other files ("files"), and one with the counts at
     the end ("recorded"). SIGUSR1 has a flight recorder write what it has.
     """
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    dumps: SimpleQueue[None] = SimpleQueue()
+    signal.signal(signal.SIGUSR1, lambda number, frame: dumps.put(None))
     order = json.loads(arguments[0])
     tee = socket.socket(fileno=order["tee"])
     if order["at_once"] or _something_comes(tee):
-        _record(order, tee)
+        _record(order, tee, dumps)
     else:
         remove_empty(Path(order["path"]))
         _say({"kind": "unneeded"})
@@ -54,7 +57,7 @@ def _something_comes(tee: socket.socket) -> bool:
     return False
 
 
-def _record(order: dict[str, Any], tee: socket.socket) -> None:
+def _record(order: dict[str, Any], tee: socket.socket, dumps: SimpleQueue[None]) -> None:
     # Only now, as it takes more time than all else of a run that has nothing to record.
     from proxy.intake import Intake
     from recordings.errors import RecordingError
@@ -69,8 +72,7 @@ def _record(order: dict[str, Any], tee: socket.socket) -> None:
         sys.exit(3)
     streams: tuple[Stream, ...] = ("stdout", "stderr")
     outputs = {stream: order[stream] for stream in streams if order[stream] is not None}
-    intake = Intake(writer, tee, sys.stdin.fileno(), outputs, _say)
-    signal.signal(signal.SIGUSR1, lambda number, frame: intake.ask_dump())
+    intake = Intake(writer, tee, sys.stdin.fileno(), outputs, _say, dumps)
     _say({"kind": "recording", "path": order["path"]})
     intake.say_files()
     for name, media_type, file in order["attachments"]:

@@ -21,17 +21,17 @@ def reserve(path: Path, *, force: bool = False) -> Path:
 
     An existing file is an error unless `force`.
     """
+    if path.is_dir():
+        raise ProxyError(f"{path} is a folder: name a file in it")
+    if path.exists() and not path.is_file():
+        raise ProxyError(f"{path} is no file: recordings go into files of their own")
     flags = os.O_CREAT | os.O_WRONLY | (0 if force else os.O_EXCL)
     try:
         os.close(os.open(path, flags, 0o600))
     except FileExistsError:
-        if path.is_dir():
-            raise ProxyError(f"{path} is a folder: name a file in it") from None
         raise FileExists(f"{path} exists: choose another file, or --force to write over it") from None
     except FileNotFoundError:
         raise ProxyError(f"cannot write {path}: there is no folder {path.parent}; make it first") from None
-    except IsADirectoryError:
-        raise ProxyError(f"{path} is a folder: name a file in it") from None
     except OSError as error:
         raise ProxyError(f"cannot write {path}: {error.strerror}; choose another place with -o") from None
     return path

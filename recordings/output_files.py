@@ -29,6 +29,8 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
         raise _exists(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder: name a file")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no file that could be replaced: choose another name")
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary

@@ -181,10 +181,23 @@ def _write_all(file: int, parts: Sequence[bytes], total: int) -> None:
 
 def _create(path: Path, *, force: bool) -> int:
     """A new private file, open for reading and writing."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    if path.exists() and not path.is_file():
+        raise RecordingError(f"{path} is no file that could be replaced: record elsewhere with -o")
     try:
-        if force:
-            path.unlink(missing_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+        if not force:
+            return os.open(path, flags, 0o600)
+        # Made beside it and renamed: whoever looks for the file always finds one.
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.unlink(missing_ok=True)
+        file = os.open(beside, flags, 0o600)
+        try:
+            os.replace(beside, path)
+        except OSError:
+            os.close(file)
+            beside.unlink()
+            raise
+        return file
     except FileExistsError:
         raise RecordingError(f"{path} exists: choose another name, or --force to replace it") from None
     except FileNotFoundError:

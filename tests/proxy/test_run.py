@@ -279,40 +279,38 @@ def test_a_relay_that_hangs_is_waited_for_once(place: Place) -> None:
 
 
 def test_a_recorder_that_cannot_write_lets_the_program_run(place: Place) -> None:
-    done = place.run(
-        [
-            *(sys.executable, "-m", "tubetap", "run", "-o", "/dev/full", "--force", "--"),
-            *(sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"),
-        ]
+    code = (
+        "import resource, proxy.recorders\n"
+        "start = proxy.recorders.start\n"
+        "def start_without_room(*arguments, **options):\n"
+        "    limit = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))\n"
+        "    try:\n"
+        "        return start(*arguments, **options)\n"
+        "    finally:\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, limit)\n"
+        "proxy.recorders.start = start_without_room\n"
+        "from tubetap.cli import main; main()\n"
     )
+    command = place.command([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"])
+    done = place.run([sys.executable, "-c", code, *command[3:]])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["answer"] == "answer to question"
-    assert "tubetap: " in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line == f"tubetap: nothing is recorded: can't write to {place.recording}: File too large"
+    assert not place.recording.exists()
     nothing_left(place)
 
 
-def test_killing_the_supervisor_lets_the_program_end_in_peace(place: Place) -> None:
-    code = (
-        "import sys, zmq\n"
-        "c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)\n"
-        f"a.bind('ipc://{place.root}/noob/s'); b.connect('ipc://{place.root}/noob/s')\n"
-        "b.send(b'1'); a.recv(); print('ready', flush=True); sys.stdin.readline()\n"
-        "b.send(b'2'); print(a.recv().decode(), flush=True)\n"
-    )
-    process = place.start(place.command([sys.executable, "-c", code]))
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == "ready\n"
-    process.kill()
-    process.wait()
-    process.stdin.write("go\n")
-    process.stdin.close()
-    assert process.stdout.read() == "2\n"
-    until(lambda: not processes(place, "proxy.re"))
-    nothing_left(place)
-    with load(place.recording) as recording:
-        assert recording.state == "complete"
-        assert [recording.frames(row) for row in range(2)] == [(b"1",), (b"2",)]
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_only_files_are_written_over(place: Place, options: tuple[str, ...]) -> None:
+    pipe = place.root / "pipe"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "tubetap", "run", "-o", str(pipe), *options, "--", "true"]
+    done = place.run(command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"tubetap: {pipe} is no file: recordings go into files of their own\n"
+    assert pipe.is_fifo()
 
 
 HOLD = """

@@ -129,9 +129,7 @@ def test_the_viewer_stays_when_the_program_has_ended(place: Place) -> None:
     (place.root / "go").touch()
     until(lambda: not processes(place, "proxy.recorder"))
     viewer(place)
-    until(
-        lambda: b"complete" in terminal.output or b"COMPLETE" in terminal.output or b"END" in terminal.output
-    )
+    until(lambda: b"ENDED" in terminal.output)
     terminal.type(b"q")
     assert terminal.wait() == 5
     assert "last line" in output_lines(place)
@@ -144,7 +142,7 @@ def test_the_viewer_goes_on_with_the_next_file_when_the_recorder_died(place: Pla
     os.kill(recorder, signal.SIGKILL)
     until(lambda: b"The recorder died" in terminal.output)
     (place.root / "go").touch()
-    until(lambda: not processes(place, "proxy.recorder"))
+    until(lambda: b"ENDED" in terminal.output)
     terminal.type(b"q")
     assert terminal.wait() == 5
     first = f"{place.recording.name}"

@@ -13,6 +13,7 @@ from decoders.envelope import Envelope, read_envelope
 from recordings import layout
 from recordings.errors import RecordingError
 from recordings.flags import Flag
+from recordings.output_files import whole_file
 from recordings.recording import Recording
 from recordings.records import Connection, Note, Output, Peer, Process
 from recordings.scan import read_chunk, scan
@@ -176,6 +177,25 @@ def test_the_file_is_private_and_never_written_over(tmp_path: Path) -> None:
     with Recording.open(path) as recording:
         assert len(recording.rows) == 0
         assert recording.state == "complete"
+
+
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(RecordingError, match="no file that could be replaced"):
+        RecordingWriter(pipe, facts={}, force=True)
+    with pytest.raises(RecordingError, match="no file that could be replaced"), whole_file(pipe, force=True):
+        pass
+    assert pipe.is_fifo()
+
+
+def test_a_file_that_is_replaced_is_there_all_the_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    path.write_bytes(b"old")
+    with path.open("rb") as old, RecordingWriter(path, facts={}, force=True):
+        assert old.read() == b"old"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["a.mcap"]
 
 
 def test_where_no_file_can_be_made_it_says_so(tmp_path: Path) -> None:
