@@ -172,14 +172,22 @@ def epochs_asked(recording: Recording) -> list[int]:
     return [int(epoch) for epoch in rows.epoch[: len(rows)][asked]]
 
 
-def test_five_runs_in_a_row(place: Place) -> None:
-    for number in range(5):
-        tapped = place.tap([sys.executable, SMALL_TUBE, "--epochs", "3"], "--force")
-        assert tapped.returncode == 0, (number, tapped.stderr)
-        assert answer(tapped.stdout)["results"] == [{"total": 0}, {"total": 3}, {"total": 6}], number
-        with load(place.recording) as recording:
-            assert epochs_asked(recording) == [0, 1, 2]
-            assert not recording.session.losses
+def test_fifty_runs_in_a_row(place: Place) -> None:
+    """Fifty times a runner with its nodes and sockets: none that waits in vain for its nodes,
+    none that returns something else, none that leaves something behind."""
+    tapped = place.tap([sys.executable, SMALL_TUBE, "--epochs", "2", "--runs", "50"])
+    assert tapped.returncode == 0, tapped.stderr
+    assert answer(tapped.stdout)["results"] == [{"total": 0}, {"total": 3}] * 50
+    assert not place.leftovers()
+    with load(place.recording) as recording:
+        assert epochs_asked(recording) == [0, 1] * 50
+        assert not recording.session.losses
+        endpoints = recording.session.endpoints.values()
+        assert len(endpoints) == 50 * 6
+        assert len({endpoint.runner for endpoint in endpoints}) == 50
+        connections = recording.session.connections.values()
+        assert len(connections) == 50 * 16
+        assert {connection.name for connection in connections} == {"command", *NODES}
 
 
 def test_noobs_own_command_and_its_tube_file(place: Place) -> None:

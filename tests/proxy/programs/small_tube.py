@@ -42,26 +42,36 @@ def hold(runner):
         time.sleep(0.01)
 
 
+def run(arguments):
+    """Run the tube once; return what it gave, and who sent the events."""
+    events = []
+    tube = Tube.from_specification(str(TUBE))
+    with ZMQRunner(tube) as runner:
+        runner.command.add_callback("inbox", lambda message: events.append(message.node_id))
+        if arguments.free_run:
+            return list(runner.iter(arguments.epochs)), events
+        results = [runner.process() for _ in range(arguments.epochs)]
+        if arguments.hold:
+            hold(runner)
+            results += [runner.process() for _ in range(arguments.epochs)]
+    return results, events
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--start-method", default=None)
     parser.add_argument("--free-run", action="store_true")
     parser.add_argument("--hold", action="store_true", help="stop half-way until there is a line on stdin")
+    parser.add_argument("--runs", type=int, default=1, help="so many runners, one after the other")
     arguments = parser.parse_args()
     if arguments.start_method:
         multiprocessing.set_start_method(arguments.start_method)
-    events = []
-    tube = Tube.from_specification(str(TUBE))
-    with ZMQRunner(tube) as runner:
-        runner.command.add_callback("inbox", lambda message: events.append(message.node_id))
-        if arguments.free_run:
-            results = list(runner.iter(arguments.epochs))
-        else:
-            results = [runner.process() for _ in range(arguments.epochs)]
-            if arguments.hold:
-                hold(runner)
-                results += [runner.process() for _ in range(arguments.epochs)]
+    results, events = [], []
+    for _ in range(arguments.runs):
+        found, sent = run(arguments)
+        results += found
+        events += sent
     print(json.dumps({"results": results, "events": {node: events.count(node) for node in set(events)}}))
 
 
