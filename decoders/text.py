@@ -16,6 +16,8 @@ _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
 ELLIPSIS = "…"
 
 
@@ -47,6 +49,12 @@ def safe(text: str, limit: int | None = None) -> str:
             elif length > limit:
                 return "".join(pieces[:fitting]) + ELLIPSIS
     return "".join(pieces)
+
+
+def encodable(text: str) -> str:
+    """Return `text` as it can be written down: bytes of a file name or an argument that were no UTF-8 (lone
+    surrogates, PEP 383) become visible escapes such as `\\xff`."""
+    return _SURROGATES.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 
 def safe_bytes(data: bytes, limit: int | None = None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-__all__ = ["python_command", "start"]
+__all__ = ["last_line", "python_command", "start", "working_folder"]
 
 _ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 # glibc then keeps freed megabytes for the next large message: fresh pages from the kernel cost more than
@@ -23,7 +23,7 @@ def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs `main(arguments)` of one of our modules in a fresh interpreter."""
     # `python -m tubetap` puts the working folder on the path, which is the program's and not ours.
     root = str(Path(__file__).parent.parent)
-    path = [entry for entry in sys.path if entry not in ("", os.getcwd())]
+    path = [entry for entry in sys.path if entry not in ("", working_folder())]
     if root not in path:
         path.append(root)
     code = f"import sys; sys.path[:] = {path!r}; from {module} import main; main(sys.argv[1:])"
@@ -49,3 +49,20 @@ def start(
         cwd="/",
         env={**_ALLOCATION, **os.environ},
     )
+
+
+def last_line(log: Path) -> str:
+    """Return what a process of ours complained of last, as " (...)"; empty if there is nothing."""
+    try:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f" ({lines[-1]})" if lines else ""
+
+
+def working_folder() -> str:
+    """Return the working folder, empty if it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""

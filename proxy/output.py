@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy.errors import ProxyError
+from proxy.launch import working_folder
 from proxy.report import SessionReport
 from proxy.reservation import FileExists, reserve
 
@@ -46,7 +47,7 @@ def reserve_output(output: Path | None, name: str, *, force: bool) -> Path:
 def session_facts() -> dict[str, str]:
     """Return what a recording says of where and how it was made."""
     return {
-        "cwd": os.getcwd(),
+        "cwd": working_folder(),
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),

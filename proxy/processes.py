@@ -7,19 +7,20 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["ExitWatch", "Stream", "command_line", "is_alive", "parent_of", "peer_pid"]
+__all__ = ["ExitWatch", "Stream", "command_line", "is_alive", "parent_of", "peer_pid", "shortened"]
 
 Stream = Literal["stdout", "stderr"]
 """What a program prints to."""
 
 _CHECK_S = 1.0
+_MOST_ARGUMENTS, _LONGEST_ARGUMENT = 100, 400
 _UCRED = struct.Struct("3i")
 _SOL_LOCAL, _LOCAL_PEERPID = 0, 2  # <sys/un.h> on macOS
 
@@ -73,6 +74,13 @@ def command_line(pid: int) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(part.decode("utf-8", "replace") for part in data.split(b"\0")[:-1])
+
+
+def shortened(arguments: Sequence[str]) -> list[str]:
+    """Return as much of a command line as tells one process from another; there may be thousands of file
+    names in it."""
+    found = [argument[:_LONGEST_ARGUMENT] for argument in arguments[:_MOST_ARGUMENTS]]
+    return found if len(arguments) <= _MOST_ARGUMENTS else [*found, "..."]
 
 
 class ExitWatch:

@@ -28,17 +28,17 @@ __all__ = ["main"]
 def main(arguments: list[str]) -> None:
     """Record; the entry of the recorder's process.
 
-    Its one argument is JSON: `path`, `force`, `keeping`, `facts`, `journal`, whether to begin `at_once`, the
-    file descriptors `tee`, `stdout` and `stderr` (or null) and `attachments` as (name, media type, file).
-    Orders come on standard input. On standard output: a line when recording begins ("recording"), or why it
-    does not ("error", "unneeded"), one whenever there are other files ("files"), and one with the counts at
-    the end ("recorded"). SIGUSR1 has a flight recorder write what it has.
+    Its one argument is a file with JSON: `path`, `force`, `keeping`, `facts`, `journal`, whether to begin
+    `at_once`, the file descriptors `tee`, `stdout` and `stderr` (or null) and `attachments` as (name, media
+    type, file). Orders come on standard input. On standard output: a line when recording begins
+    ("recording"), or why it does not ("error", "unneeded"), one whenever there are other files ("files"), and
+    one with the counts at the end ("recorded"). SIGUSR1 has a flight recorder write what it has.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     dumps: SimpleQueue[None] = SimpleQueue()
     signal.signal(signal.SIGUSR1, lambda number, frame: dumps.put(None))
-    order = json.loads(arguments[0])
+    order = json.loads(Path(arguments[0]).read_bytes())
     tee = socket.socket(fileno=order["tee"])
     if order["at_once"] or _something_comes(tee):
         _record(order, tee, dumps)

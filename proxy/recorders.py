@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.errors import ProxyError
-from proxy.launch import start
+from proxy.launch import last_line, start
 from proxy.processes import Stream
 from proxy.report import SessionReport
 from proxy.reservation import CONTINUES, remove_empty, reserve_next
@@ -63,9 +63,11 @@ class Recorders:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self, journal: Path, *, at_once: bool) -> None:
-        """Start the first one. It puts back the sockets in `journal` if it is left alone with them, and
-        creates its file `at_once` or when there is something to record."""
+    def start(self, directory: Path, journal: Path, *, at_once: bool) -> None:
+        """Start the first one, with its order and its complaints in `directory`. It puts back the sockets in
+        `journal` if it is left alone with them, and creates its file `at_once` or when there is something to
+        record."""
+        self._directory = directory
         self._order = {"journal": str(journal), "at_once": at_once}
         self._start(self._output)
 
@@ -114,6 +116,10 @@ class Recorders:
         if self._thread is not None:
             self._thread.join(_JOIN_S)
 
+    @property
+    def _log(self) -> Path:
+        return self._directory / "recorder.log"
+
     def _start(self, path: Path, continues: str = "") -> None:
         self._started += 1
         ours, theirs = socket.socketpair()
@@ -129,13 +135,17 @@ class Recorders:
             "stderr": self._outputs.get("stderr"),
             "attachments": self._attachments,
         }
-        with ours, theirs:
+        # In a file, as a command line with all that may be in it can be too long for an argument.
+        file = self._directory / f"order-{self._started}"
+        file.write_text(json.dumps(order))
+        with ours, theirs, self._log.open("wb") as log:
             self._process = start(
                 "proxy.recorder",
-                json.dumps(order),
+                str(file),
                 descriptors=(theirs.fileno(), *self._outputs.values()),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=log,
             )
             self._connect(ours)
         if self._program is not None:
@@ -167,7 +177,7 @@ class Recorders:
             if self._abandoned:
                 return
             if outcome != "error":
-                self._report.problem(f"the recorder ended with code {code}")
+                self._report.problem(f"the recorder ended with code {code}{last_line(self._log)}")
                 if self._keeping.ring_ns is not None:
                     self._report.problem("what the flight recorder had kept until then is lost")
             self._report.messages += _messages_in(self._report.recordings[before:])

@@ -27,6 +27,7 @@ __all__ = ["Relay", "main", "prepare_process"]
 _CONNECT_RETRY_S = 0.005
 _DRAIN_S = 0.5
 _FINISH_S = 60.0
+_LONGEST_REPORT = 4 << 20
 
 
 class _InterposedLink(Link):
@@ -151,7 +152,9 @@ class Relay:
         self.loop.add_reader(self._supervisor.fileno(), self._read_supervisor)
         server = None
         if self._control is not None:
-            server = await asyncio.start_unix_server(self._serve_agent, sock=self._control)
+            server = await asyncio.start_unix_server(
+                self._serve_agent, sock=self._control, limit=_LONGEST_REPORT
+            )
         self.tell_supervisor({"kind": "ready"})
         await self._finish.wait()
         if server is not None:

@@ -21,8 +21,8 @@ from typing import Any
 
 from proxy.endpoint import put_back_all
 from proxy.interpose import why_nothing
-from proxy.launch import start
-from proxy.processes import Stream
+from proxy.launch import last_line, start
+from proxy.processes import Stream, shortened
 from proxy.recorders import Recorders
 from proxy.report import SessionReport
 from proxy.reservation import remove_empty
@@ -140,7 +140,8 @@ class Session:
         self._relay_thread = threading.Thread(target=self._watch_relay, daemon=True)
         self._relay_thread.start()
         # Whoever looks on has to open a file; what the relay itself brings is there at once.
-        self._recorders.start(self._journal, at_once=bool(self._outputs) or not self._program.interposes)
+        at_once = bool(self._outputs) or not self._program.interposes
+        self._recorders.start(self.directory, self._journal, at_once=at_once)
 
     def wait_recording(self) -> bool:
         """Wait until the recording can be opened; False if that does not come about."""
@@ -155,7 +156,7 @@ class Session:
                 "time_ns": time.time_ns(),
                 "pid": pid,
                 "parent": os.getpid(),
-                "command_line": list(command),
+                "command_line": shortened(command),
             }
         )
 
@@ -265,10 +266,7 @@ class Session:
 
     def _why_relay_ended(self) -> str:
         code = self._relay.wait() if self._relay is not None else None
-        lines: list[str] = []
-        with contextlib.suppress(OSError):
-            lines = (self.directory / "relay.log").read_text("utf-8", "replace").strip().splitlines()
-        last = f" ({lines[-1]})" if lines else ""
+        last = last_line(self.directory / "relay.log")
         if not self._program.interposes:
             return f"the relay {'ended' if self._relay_ready else 'could not start'} (code {code}){last}"
         if not self._relay_ready:

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from decoders.text import encodable
 from recordings.container import Damage
 from recordings.records import (
     Connection,
@@ -65,7 +66,7 @@ def decode_control(kind: str, data: bytes) -> Record:
 
 def _readable(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return encodable(value)
     if isinstance(value, tuple):
         return tuple(map(_readable, value))
     if isinstance(value, msgspec.Struct):

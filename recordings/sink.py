@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
 
+from decoders.text import encodable
 from recordings.block import decode_content, encode_content
 from recordings.chunks import SealedChunk
 from recordings.container import RECORD, encode
@@ -108,6 +109,7 @@ class FileSink:
 
     def attach(self, name: str, media_type: str, data: bytes) -> None:
         """Append an attachment."""
+        name = encodable(name)
         now = time.time_ns()
         record = encode(
             Attachment(create_time=now, log_time=now, name=name, media_type=media_type, data=data)
@@ -151,7 +153,9 @@ class FileSink:
             self._row_index.clear()
 
     def _add_metadata(self, name: str, entries: Mapping[str, str], before: bytes = b"") -> None:
-        record = encode(Metadata(name=name, metadata=dict(entries)))
+        record = encode(
+            Metadata(name=name, metadata={key: encodable(value) for key, value in entries.items()})
+        )
         offset = self._size + len(before)
         self._append([before, record])
         self._metadata.append(MetadataIndex(offset=offset, length=len(record), name=name))

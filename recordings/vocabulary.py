@@ -2,6 +2,7 @@
 
 from mcap.records import Channel, Schema
 
+from decoders.text import encodable
 from recordings.chunks import WrittenChannel
 from recordings.container import encode
 from recordings.layout import (
@@ -80,7 +81,13 @@ class Vocabulary:
         schema_id, schema_record = self._schema(*schema) if schema else (0, b"")
         number = len(self.channels) + 1
         record = encode(
-            Channel(id=number, topic=topic, message_encoding=encoding, metadata=metadata, schema_id=schema_id)
+            Channel(
+                id=number,
+                topic=encodable(topic),
+                message_encoding=encoding,
+                metadata={key: encodable(value) for key, value in metadata.items()},
+                schema_id=schema_id,
+            )
         )
         channel = WrittenChannel(number, schema_id, schema_record, record, kind, prefix_size)
         self.channels[number] = channel

@@ -22,6 +22,7 @@ CONTROL = "TUBETAP_CONTROL"
 _PATCHED = "zmq.sugar.socket"
 _LONGEST_PATH = 103 if sys.platform == "darwin" else 107  # sun_path, less its NUL
 _PATIENCE_S = 2.0
+_MOST_ARGUMENTS, _LONGEST_ARGUMENT = 100, 400
 _TYPE, _LAST_ENDPOINT, _ROUTING_ID = 16, 32, 5
 _SOCKET_TYPES = (
     *("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB", "STREAM"),
@@ -210,7 +211,7 @@ class _Move:
             "routing_id": sock.getsockopt(_ROUTING_ID).hex(),
             "pid": os.getpid(),
             "parent": os.getppid(),
-            "command_line": list(getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]),
+            "command_line": _command_line(),
             "versions": _versions(),
         }
         answer = _ask(self.control, report)
@@ -314,6 +315,13 @@ def _tell(fact: dict[str, Any]) -> None:
             control.sendall(json.dumps(fact).encode() + b"\n")
         except OSError:
             pass
+
+
+def _command_line() -> list[str]:
+    # As `proxy.processes.shortened`.
+    arguments = getattr(sys, "orig_argv", None) or [sys.executable, *sys.argv]
+    found = [argument[:_LONGEST_ARGUMENT] for argument in arguments[:_MOST_ARGUMENTS]]
+    return found if len(found) == len(arguments) else [*found, "..."]
 
 
 def _versions() -> dict[str, str]:

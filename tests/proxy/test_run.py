@@ -313,6 +313,89 @@ def test_only_files_are_written_over(place: Place, options: tuple[str, ...]) -> 
     assert pipe.is_fifo()
 
 
+def test_paths_and_arguments_that_are_no_text_are_recorded(place: Place) -> None:
+    folder = os.fsencode(place.root) + b"/noob/\xff"
+    os.mkdir(folder)
+    code = (
+        "import os, sys, zmq\n"
+        "address = b'ipc://' + os.fsencode(os.getcwd()) + b'/socket'\n"
+        "c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)\n"
+        "a.bind(address); b.connect(address); b.send(os.fsencode(sys.argv[1])); print(a.recv())\n"
+    )
+    command = [os.fsencode(part) for part in place.command([sys.executable, "-c", code])]
+    done = place.run([*command, b"\xfe"], cwd=folder)  # type: ignore[list-item]
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "b'\\xfe'\n"
+    with load(place.recording) as recording:
+        assert recording.frames(0) == (b"\xfe",)
+        (endpoint,) = recording.session.endpoints.values()
+        assert endpoint.address == f"ipc://{place.root}/noob/\\xff/socket"
+        assert endpoint.command_line[-1] == "\\xfe"
+        assert recording.facts["cwd"].endswith("\\xff")
+
+
+def test_a_very_long_command_line_is_no_obstacle(place: Place) -> None:
+    files = [f"{number:05}.tif" * 20 for number in range(4000)]
+    program = [sys.executable, "-c", HOLD, f"ipc://{place.root}/noob/s", *files]
+    done = place.tap(program, input="1\n")
+    assert done.returncode == 0, done.stderr
+    assert "tubetap: 1 messages" in done.stderr
+    with load(place.recording) as recording:
+        (endpoint,) = recording.session.endpoints.values()
+        assert endpoint.command_line[:2] == (sys.executable, "-c")
+        assert endpoint.command_line[-1] == "..."
+        assert json.loads(recording.facts["command"]) == program
+    nothing_left(place)
+
+
+def test_a_working_folder_that_is_gone_is_no_obstacle(place: Place) -> None:
+    gone = place.root / "gone"
+    gone.mkdir()
+    code = (
+        f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\nfrom tubetap.cli import main; main()\n"
+    )
+    command = place.command([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"])
+    done = place.run([sys.executable, "-c", code, *command[3:]])
+    assert done.returncode == 0, done.stderr
+    assert "tubetap: 2 messages" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_the_programs_own(place: Place, closed: str) -> None:
+    code = (
+        "import os, sys, zmq\n"
+        "open_ = [number for number in range(3) if os.path.exists(f'/dev/fd/{number}')]\n"
+        "c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)\n"
+        "a.bind(sys.argv[1]); b.connect(sys.argv[1]); b.send(b'1'); print(a.recv(), open_)\n"
+        "sys.exit(7 if 1 in open_ else 8)\n"
+    )
+    program = [sys.executable, "-c", code, f"ipc://{place.root}/noob/socket"]
+    found = [
+        place.run(["sh", "-c", f'"$@" {closed}; echo code $?', "sh", *command])
+        for command in (place.command(program), program)
+    ]
+    assert found[0].stdout == found[1].stdout
+    assert found[0].stdout.endswith("code 8\n" if ">&-" in closed.split() else "code 7\n")
+    with load(place.recording) as recording:
+        assert len(recording.rows) == 1
+
+
+def test_a_recorder_that_breaks_says_why(place: Place) -> None:
+    code = (
+        "import proxy.recorders\n"
+        "start = proxy.recorders.start\n"
+        "proxy.recorders.start = lambda module, *a, **k: start('no_such_recorder', *a, **k)\n"
+        "from tubetap.cli import main; main()\n"
+    )
+    command = place.command([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"])
+    done = place.run([sys.executable, "-c", code, *command[3:]])
+    assert done.returncode == 0, done.stderr
+    assert "the recorder ended with code 1 (ModuleNotFoundError: No module named 'no_such_recorder')" in (
+        done.stderr
+    )
+    nothing_left(place)
+
+
 HOLD = """
 import sys, zmq
 c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)

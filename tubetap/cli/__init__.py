@@ -71,7 +71,8 @@ class Verbs(click.Group):
         """Run the verb; a reader that has seen enough, such as `head`, is no failure (click exits with 1)."""
         try:
             code = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as it is where it was closed
+                sys.stdout.flush()
         except BrokenPipeError:
             _quiet_exit(0)
         return code
@@ -100,6 +101,7 @@ def tubetap() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    _replace_closed_streams()
     try:
         code = tubetap.main(
             args=list(arguments) if arguments is not None else None,
@@ -119,6 +121,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _replace_closed_streams() -> None:
+    """Put nothing in the place of standard streams that were closed, so that no socket takes their numbers.
+
+    A program that is started does not inherit it: it finds them closed, as it would without us.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - else what is for it would go to standard output
 
 
 def fail(message: str, hint: str = "", code: int = 2) -> None:
