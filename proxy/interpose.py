@@ -89,8 +89,6 @@ def why_nothing(command: Sequence[str], seen: Path, left_alone: Sequence[str]) -
         return f"no process imported pyzmq; for a program with another ZeroMQ binding {_REMEDY}"
     if left_alone:
         return f"no ipc:// socket was bound, only {', '.join(left_alone)}: {remedy(left_alone)}"
-    if (seen / "seen-failed").exists():
-        return "the relay was too slow to take over the sockets: try again; the program was not disturbed"
     return "pyzmq was imported, but no ipc:// socket was bound: was the tube run with its ZMQ runner?"
 
 

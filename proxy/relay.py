@@ -199,7 +199,6 @@ class Relay:
                 await self._relay_endpoint(report, reader, writer)
             else:
                 self.tee.say(Kind.NOTE, 0, time.time_ns(), report)
-                self.tell_supervisor(report)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             with contextlib.suppress(OSError):
                 writer.write(json.dumps({"error": str(error)}).encode() + b"\n")

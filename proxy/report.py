@@ -1,5 +1,7 @@
-"""What became of a session, put together from what its relay and its recorders say."""
+"""What became of a session, put together from what its agents, its relay and its recorders say."""
 
+import contextlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,11 +50,18 @@ class SessionReport:
         if not self.recordings:
             self.messages = 0
 
-    def relay_said(self, fact: dict[str, Any]) -> bool:
-        """Take in a fact from the relay; False if it is none that is known here."""
+    def agents_said(self, told: Path) -> None:
+        """Take in what the agents in the program wrote down, one JSON object a line."""
+        try:
+            lines = told.read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                self._agent_said(json.loads(line))
+
+    def _agent_said(self, fact: dict[str, Any]) -> None:
         match fact["kind"]:
-            case "endpoint":
-                self.endpoints += 1
             case "left":
                 if fact["scheme"] != "inproc":
                     self.left_alone.append(f"{fact['address']} ({fact['socket_type']})")
@@ -61,7 +70,18 @@ class SessionReport:
                     f"{fact['count']} connection(s) to {fact['address']} came before the relay: not recorded"
                 )
             case "failed":
-                self.problem(f"{fact['address']} is not recorded: {fact['reason']}")
+                self._failed(fact)
+
+    def _failed(self, fact: dict[str, Any]) -> None:
+        self.problem(f"{fact['address']} is not recorded: {fact['reason']}")
+
+    def relay_said(self, fact: dict[str, Any]) -> bool:
+        """Take in a fact from the relay; False if it is none that is known here."""
+        match fact["kind"]:
+            case "endpoint":
+                self.endpoints += 1
+            case "failed":
+                self._failed(fact)
             case "finished":
                 self.lost_bytes += fact["unrecorded"]
             case _:

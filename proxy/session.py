@@ -181,6 +181,7 @@ class Session:
         self._finishing = True
         self._recorders.no_more()
         interposes = self._program.interposes
+        self._report.agents_said(self.directory / "told")
         if interposes and not self._outputs and not _has_content(self._journal):
             # No agent came, or none had anything to report: there is nothing to wait for.
             self._report.why_nothing = self._why_nothing()

@@ -21,7 +21,7 @@ CONTROL = "TUBETAP_CONTROL"
 
 _PATCHED = "zmq.sugar.socket"
 _LONGEST_PATH = 103 if sys.platform == "darwin" else 107  # sun_path, less its NUL
-_PATIENCE_S = 2.0
+_PATIENCE_S = 4.0
 _MOST_ARGUMENTS, _LONGEST_ARGUMENT = 100, 400
 _TYPE, _LAST_ENDPOINT, _ROUTING_ID = 16, 32, 5
 _SOCKET_TYPES = (
@@ -30,7 +30,6 @@ _SOCKET_TYPES = (
 )
 
 _left_alone: set[str] = set()
-_unanswered: list[str] = []  # binds that waited for the relay in vain; the next ones don't wait
 
 
 class _Problem(Exception):
@@ -106,7 +105,6 @@ def _patch(module: Any) -> None:
                 _leave_alone(self)
         except Exception as error:
             reason = str(error) if isinstance(error, _Problem) else f"{type(error).__name__}: {error}"
-            _mark("failed")
             _tell({"kind": "failed", "address": os.fsdecode(addr), "reason": reason})
         return result
 
@@ -118,8 +116,10 @@ def _prepare(addr: Any) -> _Move | None:
     # All that takes time comes before the bind: after it, a peer that waits for the path must find it moved.
     try:
         text = os.fsdecode(addr)
-        if _unanswered or not text.startswith("ipc://") or text.startswith("ipc://@"):
+        if not text.startswith("ipc://") or text.startswith("ipc://@"):
             return None
+        if os.path.exists(_beside_control("unanswered")):
+            return None  # somebody has waited for the relay in vain; once is enough
         control = _connect()
         return _Move(text[len("ipc://") :], control) if control is not None else None
     except Exception:
@@ -293,7 +293,7 @@ def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
         try:
             part = control.recv(65536)
         except socket.timeout:  # noqa: UP041 - no alias of TimeoutError before Python 3.10
-            _unanswered.append(report["path"])
+            _write("unanswered", b"")
             raise _Problem(f"the relay did not answer within {_PATIENCE_S:.0f} s") from None
         if not part:
             break
@@ -303,16 +303,18 @@ def _ask(control: socket.socket, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell(fact: dict[str, Any]) -> None:
-    # What the program need not know of; there is nobody to tell if the relay is gone.
+    # What the program need not know of: to a file for whoever started it, and to the relay for the recording.
     import json
 
+    fact["pid"] = os.getpid()
+    line = json.dumps(fact).encode() + b"\n"
+    _write("told", line)
     control = _connect()
     if control is None:
         return
     with control:
-        fact["pid"] = os.getpid()
         try:  # noqa: SIM105
-            control.sendall(json.dumps(fact).encode() + b"\n")
+            control.sendall(line)
         except OSError:
             pass
 
@@ -342,8 +344,19 @@ def _versions() -> dict[str, str]:
 
 def _mark(what: str) -> None:
     # An empty file that tells the supervisor how far this run came, should there be nothing to record.
+    _write("seen-" + what, b"")
+
+
+def _write(name: str, line: bytes) -> None:
     try:  # contextlib would have to be loaded first, in every start
-        path = os.path.join(os.path.dirname(os.environ[CONTROL]), "seen-" + what)
-        os.close(os.open(path, os.O_CREAT, 0o600))
-    except OSError:
+        file = os.open(_beside_control(name), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            os.write(file, line)
+        finally:
+            os.close(file)
+    except (OSError, KeyError):
         pass
+
+
+def _beside_control(name: str) -> str:
+    return os.path.join(os.path.dirname(os.environ[CONTROL]), name)

@@ -264,11 +264,17 @@ def test_a_killed_recorder_is_replaced(place: Place) -> None:
         assert (endpoint.role, endpoint.node, endpoint.socket_type) == ("command outbox", "command", "XPUB")
 
 
+def holds_messages(path: Path) -> bool:
+    with load(path) as recording:
+        return len(recording.rows) > 0
+
+
 def test_a_killed_supervisor_ends_it(place: Place) -> None:
     with publisher(place, "command/outbox") as command:
         attached = attach(place)
         assert command.recv() == b"\x01"
         command.send_multipart([b"process", b"first"])
+        until(lambda: place.recording.stat().st_size > 0 and holds_messages(place.recording))
         attached.process.kill()
         attached.wait()
         assert command.recv() == b"\x00"
