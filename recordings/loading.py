@@ -207,7 +207,8 @@ class Loader:
         if isinstance(found, FoundChunk):
             self._chunk(found)
         elif isinstance(found, Attachment):
-            self.attachments.append(found)
+            if all(known.offset != found.offset for known in self.attachments):
+                self.attachments.append(found)
         elif isinstance(found, Channel):
             self.channels[found.id] = MessageChannel.of(found)
         elif isinstance(found, FoundMetadata):

@@ -285,6 +285,7 @@ def test_a_row_index_that_lies_is_not_believed(
         assert recording.state == "complete"
         assert len(recording.rows) == len(sent)
         assert any("row index" in entry.text for entry in recording.session.log)
+        assert recording.attachments() == ["tube.yaml"]
     assert read_all(path) == [message.frames for message in sent]
 
 
