@@ -19,6 +19,7 @@ from textual.screen import Screen
 from recordings.errors import RecordingError
 from recordings.recording import Recording
 from tui import clipboard, keys, text
+from tui.hangup import leave_with_terminal
 from tui.keys import KEYS, Keymap, bindings
 from tui.saved import SavedFilters
 from tui.screens.ask import Ask, Choose, Help
@@ -279,6 +280,7 @@ class TubetapApp(TypeAhead):
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+        leave_with_terminal()
         super().run(*arguments, **options)
 
     async def on_unmount(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from recordings.recording import Recording
 from tests.support_recordings import Tube, hostile_recording
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -196,3 +197,39 @@ def test_faults_are_told_in_one_line(terminal: Terminal, tmp_path: Path):
     terminal.view(tmp_path / "text.mcap")
     terminal.sees("is no recording")
     assert "Traceback" not in terminal.text()
+
+
+def test_closing_the_terminal_leaves_nothing_running(terminal: Terminal, tmp_path: Path):
+    """The session's leader hears of it, here that is tubetap itself; the viewer must find out alone."""
+    path = tmp_path / "closed.mcap"
+    terminal.start()
+    terminal.type(shlex.join(["exec", sys.executable, "-m", "tubetap", "demo", "-o", str(path)]))
+    terminal.keys("Enter")
+    terminal.sees("LIVE > FOLLOW", "running")
+    leader = int(terminal.tmux("display-message", "-p", "#{pane_pid}"))
+    started = _descendants(leader)
+    assert len(started) >= 1 + 3 + 8, "tubetap, its relay, recorder and viewer, the program and its nodes"
+    terminal.tmux("kill-server")
+    deadline = time.monotonic() + TIMEOUT_S
+    while left := started & _processes().keys():
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.1)
+    with Recording.open(path) as recording:
+        assert recording.state == "complete"
+        assert len(recording.rows) > 0
+
+
+def _processes() -> dict[int, int]:
+    """Map each running process to its parent."""
+    done = subprocess.run(["ps", "-Ao", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state in lines if not state.startswith("Z")}
+
+
+def _descendants(leader: int) -> set[int]:
+    """Give a process and all that came from it."""
+    found = {leader}
+    parents = _processes()
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
