@@ -110,6 +110,7 @@ def test_a_killed_relay_is_survived_by_the_tube(place: Place) -> None:
     assert len(sockets) == 6
     inodes = {path: Path(f"{path}.tap").stat().st_ino for path in sockets}
     (relay,) = processes(place, "proxy.relay")
+    until(lambda: all_written(place.recording, 4))  # the relay's last 10 ms would go with it
     os.kill(relay, signal.SIGKILL)
     until(lambda: all(path.stat().st_ino == inode for path, inode in inodes.items()))
     out, err = process.communicate("cut\n", timeout=60)
