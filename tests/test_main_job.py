@@ -272,6 +272,15 @@ def test_noob_command_line(project: Path) -> None:
         assert len(recording.rows) > 12
 
 
+def test_no_viewer_without_a_terminal(project: Path) -> None:
+    for verb in (["demo"], ["run"]):
+        done = tubetap(
+            project, *verb, "--tui", *(["--", "true"] if verb == ["run"] else []), stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("tubetap: --tui needs a terminal; ")
+
+
 def test_demo_without_a_terminal(project: Path) -> None:
     done = tubetap(project, "demo", "--epochs", "10", stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr

@@ -34,8 +34,11 @@ def command(epochs: int | None, output: Path | None, force: bool, tui: bool | No
       tubetap demo
       tubetap demo --no-tui --epochs 200 -o demo.mcap
     """
+    from tubetap.cli.recording import check_terminal
+
     if tui is None:
         tui = sys.stdout.isatty() and sys.stdin.isatty()
+    check_terminal(tui)
     if recorded:
         return show_sample(tui=tui)
     if importlib.util.find_spec("noob") is None:
