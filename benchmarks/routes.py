@@ -176,8 +176,6 @@ def _recording(
     session = Session(file, facts={}, on_overflow=on_overflow, **bounds)
     session.start()
     stack.callback(session.abandon)
-    if not session.wait_recording():
-        raise RuntimeError("the recorder did not start")
     way.meter.watch_children("relay", "proxy.relay", "recorder", "proxy.recorder")
     way.env = environment(way.env, session.control)
 
