@@ -247,7 +247,8 @@ async def test_when_it_ends_the_path_leads_to_the_program_itself(bench: Bench) -
     assert [endpoint.path for endpoint in read_journal(bench.folder / "journal")] == [str(path)]
     await bench.finish()
     assert path.stat().st_ino == inode
-    assert sorted(entry.name for entry in bench.folder.iterdir()) == ["control", "journal", "socket"]
+    left = {entry.name for entry in bench.folder.iterdir()}
+    assert left - {"control"} == {"journal", "socket"}  # asyncio removes what it listened to since 3.13
     reader, _ = await bench.connect(path)
     assert await reader.read() == b"here"
 

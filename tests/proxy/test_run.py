@@ -349,13 +349,11 @@ def test_a_very_long_command_line_is_no_obstacle(place: Place) -> None:
 
 
 def test_a_working_folder_that_is_gone_is_no_obstacle(place: Place) -> None:
-    gone = place.root / "gone"
-    gone.mkdir()
-    code = (
-        f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\nfrom tubetap.cli import main; main()\n"
-    )
+    (place.root / "gone").mkdir()
+    tubetap = Path(sys.executable).parent / "tubetap"
     command = place.command([sys.executable, ECHO, "talk", f"ipc://{place.root}/noob/socket"])
-    done = place.run([sys.executable, "-c", code, *command[3:]])
+    leave = 'cd "$0" && rmdir "$0" && exec "$@"'
+    done = place.run(["sh", "-c", leave, str(place.root / "gone"), str(tubetap), *command[3:]])
     assert done.returncode == 0, done.stderr
     assert "tubetap: 2 messages" in done.stderr
 
