@@ -22,29 +22,49 @@ from proxy.frames import Kind
 from proxy.processes import Stream
 from proxy.reservation import remove_empty
 
-__all__ = ["main"]
+__all__ = ["main", "order_bytes"]
+
+_LENGTH = 8
 
 
 def main(arguments: list[str]) -> None:
-    """Record; the entry of the recorder's process.
+    """Record; the entry of the recorder's process, which has no arguments.
 
-    Its one argument is a file with JSON: `path`, `force`, `keeping`, `facts`, `journal`, whether to begin
-    `at_once`, the file descriptors `tee`, `stdout` and `stderr` (or null) and `attachments` as (name, media
-    type, file). Orders come on standard input. On standard output: a line when recording begins
-    ("recording"), or why it does not ("error", "unneeded"), one whenever there are other files ("files"), and
-    one with the counts at the end ("recorded"). SIGUSR1 has a flight recorder write what it has.
+    What to do comes first on standard input (see `order_bytes`): `path`, `force`, `keeping`, `facts`,
+    `journal`, whether to begin `at_once`, the file descriptors `tee`, `stdout` and `stderr` (or null) and
+    `attachments` as (name, media type, file). Further orders follow (see `proxy.intake`). On standard output:
+    a line when recording begins ("recording"), or why it does not ("error", "unneeded"), one whenever there
+    are other files ("files"), and one with the counts at the end ("recorded"). SIGUSR1 has a flight recorder
+    write what it has.
     """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     dumps: SimpleQueue[None] = SimpleQueue()
     signal.signal(signal.SIGUSR1, lambda number, frame: dumps.put(None))
-    order = json.loads(Path(arguments[0]).read_bytes())
+    order = json.loads(_read(int(_read(_LENGTH), 16)))
     tee = socket.socket(fileno=order["tee"])
     if order["at_once"] or _something_comes(tee):
         _record(order, tee, dumps)
     else:
         remove_empty(Path(order["path"]))
         _say({"kind": "unneeded"})
+
+
+def order_bytes(order: dict[str, Any]) -> bytes:
+    """Return what a recorder is told first: its length in hexadecimal digits, then JSON."""
+    data = json.dumps(order).encode()
+    return f"{len(data):0{_LENGTH}x}".encode() + data
+
+
+def _read(size: int) -> bytes:
+    """Read so much of standard input and no more: further orders may have come already."""
+    data = b""
+    while len(data) < size:
+        part = os.read(0, size - len(data))
+        if not part:
+            raise SystemExit("the supervisor ended before it said what to record")
+        data += part
+    return data
 
 
 def _something_comes(tee: socket.socket) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from proxy.errors import ProxyError
 from proxy.launch import last_line, start
 from proxy.processes import Stream
+from proxy.recorder import order_bytes
 from proxy.report import SessionReport
 from proxy.reservation import CONTINUES, remove_empty, reserve_next
 from recordings.keeping import EVERYTHING, Keeping
@@ -64,7 +65,7 @@ class Recorders:
         self._thread: threading.Thread | None = None
 
     def start(self, directory: Path, journal: Path, *, at_once: bool) -> None:
-        """Start the first one, with its order and its complaints in `directory`. It puts back the sockets in
+        """Start the first one, with its complaints in `directory`. It puts back the sockets in
         `journal` if it is left alone with them, and creates its file `at_once` or when there is something to
         record."""
         self._directory = directory
@@ -82,11 +83,7 @@ class Recorders:
 
     def tell(self, fact: dict[str, Any]) -> None:
         """Give the recorder an order, as `proxy.intake` reads it."""
-        process = self._process
-        if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError, ValueError):
-                process.stdin.write(json.dumps(fact).encode() + b"\n")
-                process.stdin.flush()
+        self._write(json.dumps(fact).encode() + b"\n")
 
     def no_more(self) -> None:
         """From now on a recorder that dies is not replaced."""
@@ -116,6 +113,13 @@ class Recorders:
         if self._thread is not None:
             self._thread.join(_JOIN_S)
 
+    def _write(self, data: bytes) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                process.stdin.write(data)
+                process.stdin.flush()
+
     @property
     def _log(self) -> Path:
         return self._directory / "recorder.log"
@@ -135,18 +139,16 @@ class Recorders:
             "stderr": self._outputs.get("stderr"),
             "attachments": self._attachments,
         }
-        # In a file, as a command line with all that may be in it can be too long for an argument.
-        file = self._directory / f"order-{self._started}"
-        file.write_text(json.dumps(order))
         with ours, theirs, self._log.open("wb") as log:
             self._process = start(
                 "proxy.recorder",
-                str(file),
                 descriptors=(theirs.fileno(), *self._outputs.values()),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
+            # Not as an argument: a command line that is in it may be too long for one.
+            self._write(order_bytes(order))
             self._connect(ours)
         if self._program is not None:
             self.tell(self._program)
