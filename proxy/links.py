@@ -221,7 +221,9 @@ class Link(ABC):
         self.client.close()
         if self.server is not None:
             self.server.close()
-        self.relay.tee.say(Kind.CLOSED, self.id, time.time_ns(), {"reason": reason})
+        now = time.time_ns()
+        self.relay.tee.say(Kind.CLOSED, self.id, now, {"reason": reason})
+        self.relay.closed(self.catch_up(now))
         self.relay.finish_if_alone()
 
 

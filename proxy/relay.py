@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ class Relay:
         self.paused: set[Flow] = set()
         self._processes = ExitWatch(self.loop, self._process_ended)
         self._endpoints: dict[int, dict[str, Any]] = {}
+        self._closed: deque[tuple[int, list[bytes]]] = deque()
         self._control = control
         self._supervisor: socket.socket | None = supervisor
         self._ids = {"endpoint": 0, "connection": 0}
@@ -263,8 +265,20 @@ class Relay:
         self.tee.attach(sock, now, catch_up)
 
     def catch_up(self, now_ns: int) -> list[bytes]:
-        """The frames that tell a new recorder of the connections there are."""
-        return [frame for link in self.links.values() for frame in link.catch_up(now_ns)]
+        """The frames that tell a new recorder of the connections there are, and of those whose last words
+        wait."""
+        self._forget_closed()
+        told = [frame for _, frames in self._closed for frame in frames]
+        return told + [frame for link in self.links.values() for frame in link.catch_up(now_ns)]
+
+    def closed(self, frames: list[bytes]) -> None:
+        """Take leave of a connection; `frames` are for a recorder that comes while its last words wait."""
+        self._forget_closed()
+        self._closed.append((self.tee.taken, frames))
+
+    def _forget_closed(self) -> None:
+        while self._closed and self._closed[0][0] <= self.tee.passed:
+            self._closed.popleft()
 
     def tell_supervisor(self, fact: dict[str, Any]) -> None:
         """Tell whoever started the relay, as one JSON object a line."""

@@ -51,11 +51,18 @@ class Tee:
         self._losses: dict[tuple[int, Kind], list[int]] = {}
         self._unrecorded = 0
         self.waiting = 0
+        self.taken = 0
+        """All bytes ever taken; `passed` says how many of them no longer wait."""
 
     @property
     def full(self) -> bool:
         """Whether the relay should stop reading (only with `block`)."""
         return self._block and self.waiting >= self._limit
+
+    @property
+    def passed(self) -> int:
+        """How many of the bytes taken a recorder has got, or nobody will get."""
+        return self.taken - self.waiting
 
     @property
     def in_doubt(self) -> int:
@@ -129,7 +136,9 @@ class Tee:
     def _put(self, head: bytes, data: bytes) -> None:
         self._parts.append(head)
         self._parts.append(data)
-        self.waiting += len(head) + len(data)
+        size = len(head) + len(data)
+        self.taken += size
+        self.waiting += size
         if self._blocked:
             return
         if self.waiting >= _BATCH_BYTES:

@@ -99,9 +99,9 @@ def record(bench: Bench) -> "asyncio.Task[list[tuple[Kind, int, int, bytes]]]":
     async def collect() -> list[tuple[Kind, int, int, bytes]]:
         frames: list[tuple[Kind, int, int, bytes]] = []
         reader = FrameReader()
-        while data := await asyncio.get_running_loop().sock_recv(theirs, 1 << 16):
-            frames += [(*frame[:3], bytes(frame[3])) for frame in reader.feed(data)]
-        theirs.close()
+        with theirs:
+            while data := await asyncio.get_running_loop().sock_recv(theirs, 1 << 16):
+                frames += [(*frame[:3], bytes(frame[3])) for frame in reader.feed(data)]
         return frames
 
     return asyncio.create_task(collect())
@@ -325,3 +325,61 @@ async def test_without_a_supervisor_it_goes_on_until_the_program_is_gone(bench: 
     program.kill()
     await asyncio.wait_for(bench.task, WAIT_S)
     await program.wait()
+
+
+async def test_a_later_recorder_hears_of_connections_that_ended_before_it_came(bench: Bench) -> None:
+    path = bench.folder / "socket"
+    first = record(bench)
+    served: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def react(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.put_nowait(await reader.readexactly(5))
+        served.put_nowait(await reader.read())
+        writer.close()
+
+    await bench.serve(path, react)
+    _, writer = await bench.connect(path)
+    writer.write(b"first")
+    assert await asyncio.wait_for(served.get(), WAIT_S) == b"first"
+    while bench.relay.tee.passed != bench.relay.tee.taken:
+        await asyncio.sleep(0.005)
+    first.cancel()  # its end of the tee is closed with it
+    await asyncio.gather(first, return_exceptions=True)
+    writer.write(b"last")
+    writer.write_eof()
+    assert await asyncio.wait_for(served.get(), WAIT_S) == b"last"
+    while bench.relay.links:
+        await asyncio.sleep(0.005)
+    second = record(bench)
+    await bench.finish()
+    frames = await asyncio.wait_for(second, WAIT_S)
+    kinds = [kind for kind, *_ in frames]
+    assert (
+        kinds.index(Kind.ENDPOINT)
+        < kinds.index(Kind.OPENED)
+        < kinds.index(Kind.IN)
+        < kinds.index(Kind.CLOSED)
+    )
+    (opened,) = [json.loads(payload) for kind, _, _, payload in frames if kind is Kind.OPENED]
+    assert bytes.fromhex(opened["heads"][str(int(Kind.IN))]) == b"firstlast"
+    assert [payload for kind, _, _, payload in frames if kind is Kind.IN] == [b"last"]
+
+
+async def test_connections_whose_last_words_are_written_are_forgotten(bench: Bench) -> None:
+    path = bench.folder / "socket"
+    recorder = record(bench)
+
+    async def react(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    await bench.serve(path, react)
+    for _ in range(20):
+        reader, writer = await bench.connect(path)
+        writer.write_eof()
+        assert await reader.read() == b""
+    while bench.relay.links or bench.relay.tee.waiting:
+        await asyncio.sleep(0.005)
+    assert bench.relay.catch_up(0) == []
+    await bench.finish()
+    await recorder
