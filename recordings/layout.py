@@ -26,6 +26,9 @@ END_METADATA: Final = "tubetap.end"
 ROW_INDEX: Final = "tubetap.rows"
 """Name of the attachments that hold the row index of a cleanly ended file; several in a long recording."""
 
+NOTES: Final = "tubetap.notes"
+"""Name of the attachment with the notes that a person added later, one Note (JSON) a line."""
+
 ROW_INDEX_MEDIA_TYPE: Final = "application/x-tubetap-rows"
 
 BLOCK_OPCODE: Final = 0x80

@@ -1,19 +1,21 @@
 """A person's marks and comments on messages: those in the recording and those beside it.
 
-What the recorder wrote as Note records is read with the session. What a reader adds later goes to a small
-file next to the recording, `FILE.notes.jsonl`, one Note a line: the recording itself may be read-only,
-signed, or still growing under another process. Copy both files together to hand the notes on. The last note
-on a message counts.
+What the recorder wrote as Note records is read with the session. What a reader adds goes at once to a small
+file next to the recording, `FILE.notes.jsonl`, one Note a line, and from there into the recording itself when
+the reader is done (`keep`). Where that can't be, as the recording is read-only or still growing, it stays
+beside: copy both files together to hand the notes on. The last note on a message counts.
 """
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from recordings.annotate import attach_notes
 from recordings.errors import RecordingError
+from recordings.recording import Recording
 from recordings.records import Note
 
 SUFFIX = ".notes.jsonl"
@@ -34,13 +36,22 @@ class Notes:
     `texts` has the comments by message id. Raises RecordingError when the notes file can't be read.
     """
 
-    def __init__(self, recording: Path, recorded: Iterable[Note] = ()) -> None:
+    def __init__(
+        self, recording: Path, recorded: Iterable[Note] = (), *, attached: Sequence[Note] = ()
+    ) -> None:
+        self.recording = recording
         self.path = notes_path(recording)
         self.texts: dict[int, str] = {}
         self._marked: set[int] = set()
         self._recorded = 0
         self._beside = read_notes(self.path)
+        self._added = [*attached, *self._beside]
         self.take(list(recorded))
+
+    @classmethod
+    def of(cls, recording: Recording) -> "Notes":
+        """The notes on an open recording. Raises RecordingError when those beside it can't be read."""
+        return cls(recording.path, recording.session.notes, attached=parse_notes(recording.attached_notes()))
 
     def take(self, recorded: list[Note]) -> bool:
         """Take in the notes of a recording that grows; tell whether there were new ones."""
@@ -50,7 +61,7 @@ class Notes:
         self._recorded = len(recorded)
         for note in fresh:
             self._apply(note)
-        for note in self._beside:
+        for note in self._added:
             self._apply(note)
         return bool(fresh)
 
@@ -76,7 +87,25 @@ class Notes:
         note = Note(time_ns=time.time_ns(), message=message, text=text[:MAX_TEXT], mark=mark)
         self._apply(note)
         self._beside.append(note)
+        self._added.append(note)
         append_note(self.path, note)
+
+    def keep(self) -> None:
+        """Move the notes that are kept beside the recording into it.
+
+        Raises RecordingError where that can't be done safely; they then stay beside it.
+        """
+        if not self._beside:
+            return
+        beside = read_notes(self.path)  # again: another viewer may have added to them
+
+        def merged(before: bytes) -> bytes:
+            last = {note.message: note for note in (*parse_notes(before), *beside)}
+            return b"".join(msgspec.json.encode(note) + b"\n" for note in last.values())
+
+        attach_notes(self.recording, merged)
+        self._beside = []
+        self.path.unlink(missing_ok=True)
 
     def _apply(self, note: Note) -> None:
         if note.message is None:
@@ -107,6 +136,19 @@ def read_notes(path: Path) -> list[Note]:
         ) from error
     if len(data) > MAX_FILE_BYTES:
         raise RecordingError(f"{path.name} is longer than 16 MiB and no notes file: move it away")
+    return parse_notes(data)
+
+
+def added_notes(recording: Recording) -> list[Note]:
+    """The notes that were added to a recording later, in it and beside it, in the order they were made.
+
+    Raises RecordingError when they can't be read.
+    """
+    return [*parse_notes(recording.attached_notes()), *read_notes(notes_path(recording.path))]
+
+
+def parse_notes(data: bytes) -> list[Note]:
+    """Read notes, one a line; lines that are no note are passed over."""
     decoder = msgspec.json.Decoder(Note)
     notes = []
     for line in data.splitlines():

@@ -15,6 +15,7 @@ from decoders.summary import summarize
 from recordings.errors import RecordingError
 from recordings.filters.operators.names import RAW
 from recordings.nodes import NodeInfo
+from recordings.notes import Notes
 from recordings.recording import Recording
 from recordings.records import Endpoint
 from recordings.rows import Flag
@@ -199,8 +200,17 @@ def sum_up(recording: Recording) -> Overview:
         ],
         output_lines=kinds.count("output"),
         remarks=[note.text for note in session.notes if note.message is None][:MAX_PROBLEMS],
-        notes=sum(note.message is not None for note in session.notes),
+        notes=_noted(recording),
     )
+
+
+def _noted(recording: Recording) -> int:
+    """How many messages have a mark or a comment, in the recording or in a readable file beside it."""
+    try:
+        notes = Notes.of(recording)
+    except RecordingError:
+        return len({note.message for note in recording.session.notes} - {None})
+    return len({*notes.marked, *notes.texts})
 
 
 def _busiest_second(times: "np.ndarray[Any, np.dtype[np.int64]]") -> int:

@@ -22,7 +22,7 @@ from recordings.block import Block
 from recordings.container import Damage
 from recordings.deliveries import DeliveryIndex, Place, copies_of
 from recordings.errors import RecordingError
-from recordings.layout import ROW_INDEX
+from recordings.layout import NOTES, ROW_INDEX
 from recordings.loading import Loader, State
 from recordings.payloads import Payloads
 from recordings.rows import Rows
@@ -156,8 +156,17 @@ class Recording:
         return [Delivery(connection, time_ns, time_ns - seen) for connection, time_ns in copies]
 
     def attachments(self) -> list[str]:
-        """The names of the files that are attached, without the row index."""
-        return [found.name for found in self._loader.attachments if found.name != ROW_INDEX]
+        """The names of the files that are attached, without the row index and the notes."""
+        names = (found.name for found in self._loader.attachments)
+        return [name for name in names if name not in (ROW_INDEX, NOTES)]
+
+    def attached_notes(self) -> bytes:
+        """The notes that a person added later (see `recordings.notes`), b"" if there are none.
+
+        Raises RecordingError if they can't be read.
+        """
+        has_notes = any(found.name == NOTES for found in self._loader.attachments)
+        return self.attachment(NOTES) if has_notes else b""
 
     def attachment(self, name: str) -> bytes:
         """The bytes of an attachment. Raises RecordingError if there is none of that name."""

@@ -14,7 +14,8 @@ from recordings.container import (
 from recordings.layout import MAGIC
 from recordings.walk import read_exactly
 
-_FOOTER: Final = RECORD.size + 20 + len(MAGIC)
+FOOTER_BYTES: Final = RECORD.size + 20 + len(MAGIC)
+"""Bytes of the footer and the magic behind it, with which a finished file ends."""
 _MAX_GROUP: Final = 16 << 20
 
 
@@ -34,15 +35,8 @@ def read_summary(file: int, size: int) -> Summary | None:
 
 
 def _read_summary(file: int, size: int) -> Summary | None:
-    end = size - _FOOTER
-    if end < 0:
-        return None
-    tail = read_exactly(file, end, _FOOTER)
-    opcode, length = RECORD.unpack_from(tail)
-    if opcode != Opcode.FOOTER or length != 20 or not tail.endswith(MAGIC):
-        return None
-    cursor = Cursor(tail[RECORD.size :])
-    start, offsets_start = cursor.integer(8), cursor.integer(8)
+    start, offsets_start = read_footer(file, size)
+    end = size - FOOTER_BYTES
     summary = Summary([], {})
     if not start:
         return summary
@@ -61,6 +55,21 @@ def _read_summary(file: int, size: int) -> Summary | None:
                     name, entries = read_metadata(record)
                     summary.metadata[name] = entries
     return summary
+
+
+def read_footer(file: int, size: int) -> tuple[int, int]:
+    """Where the summary and its offsets begin, from the footer of a file of `size` bytes; 0 for none.
+
+    Raises Damage if it has no footer.
+    """
+    if size < FOOTER_BYTES:
+        raise Damage("the file has no footer")
+    tail = read_exactly(file, size - FOOTER_BYTES, FOOTER_BYTES)
+    opcode, length = RECORD.unpack_from(tail)
+    if opcode != Opcode.FOOTER or length != 20 or not tail.endswith(MAGIC):
+        raise Damage("the file has no footer")
+    cursor = Cursor(tail[RECORD.size :])
+    return cursor.integer(8), cursor.integer(8)
 
 
 def _fits(found: Attachment, size: int) -> bool:

@@ -4,6 +4,7 @@ One for all screens. The app calls `tick` on its timer; widgets ask. Nothing her
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,7 +76,7 @@ class Viewer:
         self.facets = Facets()
         self.notes_problem = ""
         try:
-            self.notes = Notes(recording.path, recording.session.notes)
+            self.notes = Notes.of(recording)
         except RecordingError as error:
             self.notes_problem = str(error)
             self.notes = Notes(recording.path.with_name(recording.path.name + ".unread"))
@@ -136,11 +137,14 @@ class Viewer:
         return int(self.rows.time_ns[0]) if len(self.rows) else 0
 
     def close(self) -> None:
-        """End the background work."""
+        """End the background work, and put the notes into the recording where that can be."""
         self.shown.close()
         self.end_search()
         if self.export is not None:
             self.export.stop()
+        if self.recording.state == "complete":
+            with suppress(RecordingError):  # then they stay beside it
+                self.notes.keep()
 
     # Filter
 

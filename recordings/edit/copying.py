@@ -21,7 +21,7 @@ from recordings.control import ControlRecord
 from recordings.edit.parts import Part, parts
 from recordings.errors import RecordingError
 from recordings.filters.values import Mask
-from recordings.notes import notes_path, read_notes
+from recordings.notes import added_notes
 from recordings.recording import Recording
 from recordings.records import Connection, Endpoint, Loss, Note, Record, Subscription
 from recordings.rows import NO_CONNECTION
@@ -109,7 +109,7 @@ def copy(
 ) -> Copied:
     """Copy messages, deliveries and records in the order of time; the caller closes the writer.
 
-    Notes kept beside the sources become part of the copy. A message whose chunk is damaged is left out and
+    Notes added to the sources become part of the copy. A message whose chunk is damaged is left out and
     counted. Raises RecordingError where a file can't be read or written at all.
     """
     copier = _Copier(writer, rewrite or Unchanged())
@@ -120,7 +120,7 @@ def copy(
         if progress is not None and event.kind == ROW and copier.messages % 256 == 0:
             progress(copier.messages / total)
     for source in sources:
-        for note in read_notes(notes_path(source.recording.path)):
+        for note in added_notes(source.recording):
             copier.notes.append((source, note))
     copier.write_notes()
     return Copied(copier.messages, copier.copies, copier.unreadable)

@@ -22,7 +22,7 @@ from recordings.edit.copying import OWN_FACTS, Copied, Source, attach_all, copy,
 from recordings.edit.parts import parts
 from recordings.errors import RecordingError
 from recordings.filters.values import Mask
-from recordings.notes import notes_path, read_notes
+from recordings.notes import added_notes
 from recordings.output_files import whole_file
 from recordings.recording import Recording
 from recordings.records import (
@@ -113,7 +113,7 @@ class Redactor:
                 if rows is None or rows[row]:
                     self._survey_row(row)
             progress((part.first + len(part.ids)) / total)
-        for note in read_notes(notes_path(self._recording.path)):
+        for note in added_notes(self._recording):
             self.record(note)
         self.scrubber.freeze()
         self.left_out.clear()

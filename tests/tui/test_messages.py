@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recordings.notes import Notes
+from recordings.notes import Notes, notes_path
 from recordings.recording import Recording
 from tests.support_recordings import Tube
 from tests.support_tui import viewing
@@ -232,7 +232,10 @@ async def test_errors_and_marks_are_jumped_to(small: Path):
         assert len(viewed.viewer.shown) == 2
         await viewed.press("M")
         assert len(viewed.viewer.shown) == 110
-    assert len(Notes(small).marked) == 2
+        assert len(Notes(small).marked) == 2  # beside it, as long as it is being viewed
+    assert not notes_path(small).exists()
+    with Recording.open(small) as recording:
+        assert len(Notes.of(recording).marked) == 2
 
 
 async def test_comments_are_kept_and_shown(small: Path):

@@ -135,7 +135,7 @@ class Marked(State):
         """Look through the notes in the recording and those kept beside it."""
         if view.recording is None:
             return None
-        notes = Notes(view.recording.path, view.recording.session.notes)
+        notes = Notes.of(view.recording)
         marked = view.rows.rows_of(np.array(sorted({*notes.marked, *notes.texts}), dtype=np.int64))
         return np.isin(np.arange(view.start, view.stop), marked)
 
