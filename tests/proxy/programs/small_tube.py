@@ -29,12 +29,36 @@ def connected(runner):
     )
 
 
+class Losses:
+    """Which subscriptions were lost and came back, as the nodes tell it.
+
+    When all sockets are cut, each process notices in its own time: that the last word of every node names all
+    its subscribers says nothing until every one of them was missing.
+    """
+
+    def __init__(self, runner):
+        self.command = runner.command
+        self.lost = set()
+        self.command.add_callback("router", self.told)
+
+    async def told(self, message):
+        if message.type_ == "identify":
+            listeners = set(message.value["subscribers"])
+            self.lost |= {(message.node_id, lost) for lost in LISTENERS[message.node_id] - listeners}
+
+    def all_noticed(self):
+        self.lost |= {("command", lost) for lost in set(LISTENERS) - self.command._subscribers}
+        return len(self.lost) == len(LISTENERS) + sum(map(len, LISTENERS.values()))
+
+
 def hold(runner):
     """Say that we wait, wait for a line, and then until the sockets are connected again if they were cut."""
+    losses = Losses(runner)
     print("holding", flush=True)
     cut = sys.stdin.readline().strip() == "cut"
-    deadline = time.monotonic() + 2
-    while cut and connected(runner) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 5
+    # A subscriber that is back before its end was noticed is never missed.
+    while cut and not losses.all_noticed() and time.monotonic() < deadline:
         time.sleep(0.001)
     deadline = time.monotonic() + 20
     while not connected(runner):
