@@ -54,7 +54,8 @@ class Published:
     def lines(self) -> Iterator[str]:
         """The report, a line at a time."""
         skipped = f", left out {self.skipped} that were overdue" if self.skipped else ""
-        yield f"sent {self.sent} messages{skipped}; {self.subscribers} subscribers at the end"
+        listening = f"{self.subscribers} subscriber{'s' * (self.subscribers != 1)} at the end"
+        yield f"sent {self.sent} messages{skipped}; {listening}"
         deviation = self.deviation
         if deviation.count:
             yield str(deviation)

@@ -86,6 +86,8 @@ class Verdict:
             yield f"… and {len(self.differences) - most} more differences"
         for note in self.notes:
             yield f"note: {safe(note)}"
+        if self.deviation.count:
+            yield str(self.deviation)
         yield self.summary()
 
     def summary(self) -> str:

@@ -35,6 +35,7 @@ def test_at_the_recorded_pace_too() -> None:
     verdict = replay(recorded(), "total", rate=1.0)
     assert verdict
     assert verdict.deviation.count == verdict.sent > 6
+    assert [line.partition(" by ")[0] for line in verdict.lines()][-2] == "sends were late"
 
 
 def test_changed_code_is_told_where_it_makes_a_difference_and_nowhere_else(tmp_path: Path) -> None:
