@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
 from decoders import readers
 from decoders.envelope import read_envelope
 from decoders.epochs import Epoch
-from decoders.events import EventUnion, read_value
+from decoders.event_values import read_value
+from decoders.events import EventUnion
 from decoders.json_text import read_json
 from decoders.message_values import AnnounceValue, IdentifyValue, MessageType, NodeStatus, ProcessValue
 from decoders.message_writing import fingerprint, with_subscriptions, write_fields

@@ -6,7 +6,8 @@ from typing import Any
 
 from decoders.envelope import read_envelope
 from decoders.epochs import Epoch
-from decoders.events import META_NODE, MetaSignal, event_id_parts
+from decoders.event_values import META_NODE, MetaSignal
+from decoders.events import event_id_parts
 from decoders.interface import Context, Decoded
 from decoders.messages import ErrorMsg, EventMsg, Message, MessageType
 from decoders.pickled import PickledValue

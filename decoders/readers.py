@@ -9,7 +9,7 @@ from typing import Any
 
 from decoders.epochs import Epoch
 from decoders.errors import DecodeError
-from decoders.events import META_NODE, META_SIGNAL, MetaEventType, MetaSignal, read_time, read_value
+from decoders.event_values import META_NODE, META_SIGNAL, MetaEventType, MetaSignal, read_time, read_value
 from decoders.message_values import NodeStatus
 from decoders.pickled import PickledValue
 from decoders.remote_errors import error_value, read_error, read_pickled_error

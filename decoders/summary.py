@@ -13,7 +13,7 @@ from decoders import pickles
 from decoders.brief import brief
 from decoders.envelope import Envelope, read_envelope
 from decoders.errors import DecodeError
-from decoders.events import META_NODE, META_SIGNAL, read_value
+from decoders.event_values import META_NODE, META_SIGNAL, read_value
 from decoders.json_text import read_json
 from decoders.pickled import IN_JSON
 from decoders.remote_errors import call_text, read_error

@@ -110,7 +110,7 @@ class TubetapApp(TypeAhead):
         """Show the messages and start the timer."""
         self._make_screens()
         self.push_screen(self._shown["messages"])
-        self.set_interval(self.tick_s, self._tick)
+        self.call_after_refresh(self.set_interval, self.tick_s, self._tick)  # first show what there is
         for problem in (*self.user_keys.problems, self.viewer.notes_problem):
             if problem:
                 self.notify(text.safe(problem, 300), severity="warning", markup=False)

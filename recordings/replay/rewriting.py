@@ -10,7 +10,7 @@ from typing import Any
 
 from decoders.epochs import Epoch
 from decoders.errors import DecodeError
-from decoders.events import META_SIGNAL
+from decoders.event_values import META_SIGNAL
 from decoders.messages import Message
 from recordings.replay.errors import ReplayError
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from decoders import json_text, msgpack_bytes, readers, registry
-from decoders.events import MetaEventType, MetaSignal
+from decoders.event_values import MetaEventType, MetaSignal
 from decoders.generic import MAX_MSGPACK
 from decoders.messages import MessageType, NodeStatus
 from decoders.pickles import Limits

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from decoders import messages
 from decoders.epochs import Epoch
 from decoders.errors import DecodeError
-from decoders.events import MetaSignal, event_id_parts
+from decoders.event_values import MetaSignal
+from decoders.events import event_id_parts
 from decoders.messages import (
     AnnounceMsg,
     ErrorMsg,

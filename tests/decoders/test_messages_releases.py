@@ -12,7 +12,7 @@ from noob.network import message as noob
 from decoders import messages, registry
 from decoders.envelope import read_envelope
 from decoders.epochs import Epoch
-from decoders.events import MetaSignal
+from decoders.event_values import MetaSignal
 from decoders.messages import ErrorMsg, EventMsg, Message
 from decoders.pickled import PickledValue
 from decoders.shapes import RELEASES
