@@ -93,8 +93,8 @@ class Choice:
 CHOICES = (
     Choice(60, number=True, long_type=True, sender=14, receivers=24),
     Choice(40, number=True, long_type=True, sender=12, receivers=15),
-    Choice(20, number=True, sender=10),
-    Choice(20, sender=9),
+    Choice(20, number=True, long_type=True, sender=10),
+    Choice(20, long_type=True, sender=9),
     Choice(16, size=False, sender=9, receivers=10),
     Choice(16, size=False, epoch=False, sender=9, receivers=10),
     Choice(0, size=False, epoch=False, receivers=10),

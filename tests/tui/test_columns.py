@@ -26,7 +26,7 @@ def test_receivers_that_do_not_fit_are_counted(
     assert names_text(names, flags, width) == expected
 
 
-@pytest.mark.parametrize(("screen", "panel", "least"), [(120, 28, 24), (80, 0, 22), (200, 34, 75)])
+@pytest.mark.parametrize(("screen", "panel", "least"), [(120, 28, 21), (80, 0, 22), (200, 34, 75)])
 @pytest.mark.parametrize("names", [("command", "a", "b"), ("command", *LONG)])
 def test_the_summary_has_room(screen: int, panel: int, least: int, names: tuple[str, ...]):
     summary = lay_out(screen - panel, 200, names)[-1]
