@@ -11,7 +11,30 @@ from pydantic import BeforeValidator, Discriminator, PlainSerializer, Tag
 from typing_extensions import TypedDict
 
 from decoders.epochs import Epoch
-from decoders.event_values import META_NODE, MetaEventType, read_time, read_value
+from decoders.event_values import (
+    ASSETS_NODE,
+    META_NODE,
+    META_SIGNAL,
+    MetaEventType,
+    MetaSignal,
+    read_time,
+    read_value,
+)
+
+__all__ = [
+    "ASSETS_NODE",
+    "META_NODE",
+    "META_SIGNAL",
+    "Event",
+    "EventUnion",
+    "MetaEvent",
+    "MetaEventType",
+    "MetaSignal",
+    "SerializableDatetime",
+    "WireValue",
+    "event_id_parts",
+    "read_value",
+]
 
 _SEQUENCE_BITS = 32
 
