@@ -8,6 +8,7 @@ UPDATE_SNAPSHOTS=1 to write the files anew after a change that is meant.
 import asyncio
 import os
 import re
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,29 +40,29 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+async def screens(viewed: Viewed) -> AsyncIterator[str]:
+    """Go through all screens; give the name of each when it is shown."""
+    for name, (keys, texts) in SCREENS.items():
+        await viewed.press("escape", "escape", "1")
+        while viewed.app.messages_screen.detail.tab:
+            await viewed.press("d")
+        await viewed.go(8)
+        await viewed.press(*keys)
+        await viewed.sees(*texts)
+        yield name
+
+
 @pytest.mark.parametrize("theme", ["tubetap-dark", "ansi-dark"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_screens(recording: Path, size: str, theme: str):
     async with viewing(recording, size=SIZES[size], theme=theme) as viewed:
-        for name, (keys, texts) in SCREENS.items():
-            await viewed.press("escape", "escape", "1")
-            while viewed.app.messages_screen.detail.tab:
-                await viewed.press("d")
-            await viewed.go(8)
-            await viewed.press(*keys)
-            await viewed.sees(*texts)
+        async for name in screens(viewed):
             await compare(viewed, FOLDER / f"{name}-{size}.txt")
 
 
 async def test_pictures(recording: Path, tmp_path: Path):
     async with viewing(recording, size=SIZES["120x36"]) as viewed:
-        for name, (keys, texts) in SCREENS.items():
-            await viewed.press("escape", "escape", "1")
-            while viewed.app.messages_screen.detail.tab:
-                await viewed.press("d")
-            await viewed.go(8)
-            await viewed.press(*keys)
-            await viewed.sees(*texts)
+        async for name in screens(viewed):
             await compare_picture(viewed, PICTURES / f"{name}.svg", tmp_path)
 
 
