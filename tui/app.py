@@ -21,6 +21,7 @@ from recordings.recording import Recording
 from tui import clipboard, keys, text
 from tui.hangup import leave_with_terminal
 from tui.keys import KEYS, Keymap, bindings
+from tui.memory import give_back
 from tui.saved import SavedFilters
 from tui.screens.ask import Ask, Choose, Help
 from tui.screens.base import RecordingScreen
@@ -123,7 +124,10 @@ class TubetapApp(TypeAhead):
             self.install_screen(screen, f"{name}-{self._opened}")
 
     def _tick(self) -> None:
+        reading = self.viewer.recording.progress < 1
         changes = self.viewer.tick()
+        if reading and self.viewer.recording.progress == 1:
+            give_back()
         now = time.monotonic()
         if self.ticks and now - self._tick_s > LATE_FACTOR * self.tick_s:
             self.late_ticks += 1
