@@ -3,7 +3,7 @@
 import time
 from typing import Any, ClassVar
 
-from recordings.replay.playback import Playback, PlayingRecording
+from recordings.replay.playback import Playback
 from tui.app import TubetapApp
 from tui.viewer import Viewer
 
@@ -16,10 +16,28 @@ KEYS = "P play/pause   . one message   < > slower/faster   ctrl+left/right jump 
 class PlayingViewer(Viewer):
     """What is being looked at while it plays: "now" is the moment that is played."""
 
+    def __init__(self, playback: Playback, *, filter: str = "") -> None:
+        super().__init__(playback.recording, live=True, filter=filter)
+        self.playback = playback
+
     def now_ns(self) -> int:
         """Give the position of the recording."""
-        recording = self.recording
-        return recording.position_ns if isinstance(recording, PlayingRecording) else super().now_ns()
+        return self.playback.recording.position_ns
+
+    def headline(self) -> tuple[str, str]:
+        """Say how fast it plays and where it is."""
+        playback = self.playback
+        pace = f"x{playback.speed:g}" if playback.playing else "ENDED" if playback.ended else "PAUSED"
+        again = " LOOP" if playback.loop else ""
+        return f"REPLAY {pace}{again} {position_text(playback)}", "ok" if playback.playing else "bold"
+
+
+def position_text(playback: Playback) -> str:
+    """Write where a recording is in its range: `1.2 s of 4.0 s`."""
+    at, of = (
+        (time_ns - playback.first_ns) / 1e9 for time_ns in (playback.recording.position_ns, playback.last_ns)
+    )
+    return f"{max(at, 0):.1f} s of {of:.1f} s"
 
 
 class PlayingApp(TubetapApp):
@@ -39,7 +57,7 @@ class PlayingApp(TubetapApp):
     def __init__(self, playback: Playback, **options: Any) -> None:
         super().__init__(playback.recording, live=True, **options)
         self.viewer.close()
-        self.viewer = PlayingViewer(playback.recording, live=True, filter=options.get("filter", ""))
+        self.viewer = PlayingViewer(playback, filter=options.get("filter", ""))
         self.playback = playback
 
     def on_mount(self) -> None:
@@ -86,15 +104,12 @@ class PlayingApp(TubetapApp):
         super()._tick()
 
     def _tell(self, what: str) -> None:
-        playback = self.playback
-        at = (playback.recording.position_ns - playback.first_ns) / 1e9
-        of = (playback.last_ns - playback.first_ns) / 1e9
-        self.notify(f"{what}  {at:.1f} s of {of:.1f} s".strip(), timeout=2, markup=False)
+        self.notify(f"{what}  {position_text(self.playback)}".strip(), timeout=2, markup=False)
 
     def _show_anew(self) -> None:
         """Rebuild the screens: rows only ever grow for them, and now there are fewer."""
         old, screens = self.viewer, list(self._shown.values())
-        self.viewer = PlayingViewer(self.playback.recording, live=True, filter=old.filter_text)
+        self.viewer = PlayingViewer(self.playback, filter=old.filter_text)
         self._make_screens()
         self.switch_screen(self._shown["messages"])
         old.close()

@@ -126,6 +126,15 @@ class Viewer:
         """How many messages have come since the display was stopped."""
         return len(self.rows) - self.shown.stop if self.paused else 0
 
+    def headline(self) -> tuple[str, str]:
+        """Say in a word or two what the recording is doing, and in which style that is shown."""
+        match self.recording.state:
+            case "growing":
+                return "LIVE" if self.live else "GROWING", "ok"
+            case "cut off":
+                return "CUT OFF", "warning"
+        return "ENDED", "bold"
+
     def now_ns(self) -> int:
         """Give the time that "now" means: the clock's while live, else the last message's."""
         last = int(self.rows.time_ns[len(self.rows) - 1]) if len(self.rows) else 0

@@ -31,7 +31,9 @@ async def test_it_plays_by_itself_and_stops_at_a_key(recording: PlayingRecording
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: len(app.viewer.shown) > 30)
         assert app.viewer.now_ns() == recording.position_ns
+        assert app.viewer.headline()[0].startswith("REPLAY x0.2 ")
         await pilot.press("P")
+        assert app.viewer.headline()[0].startswith("REPLAY PAUSED ")
         stopped = len(recording.rows)
         await pilot.pause(0.2)
         assert len(recording.rows) == stopped
@@ -69,7 +71,9 @@ async def test_a_loop_begins_again(recording: PlayingRecording) -> None:
         await until(pilot, lambda: playback.ended)
         whole = len(recording.rows)
         await until(pilot, lambda: len(recording.rows) < whole)
+        assert " LOOP " in app.viewer.headline()[0]
         await pilot.press("L")
         assert not playback.loop
         await until(pilot, lambda: playback.ended and not playback.playing)
+        assert app.viewer.headline()[0].startswith("REPLAY ENDED ")
         assert len(recording.rows) == whole

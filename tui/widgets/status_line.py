@@ -73,13 +73,8 @@ class StatusLine(Line):
 
     def _state(self) -> list[Cell]:
         viewer = self.viewer
-        state = viewer.recording.state
-        word, style = {
-            "growing": ("LIVE", "ok") if viewer.live else ("GROWING", "ok"),
-            "cut off": ("CUT OFF", "warning"),
-        }.get(state, ("ENDED", "bold"))
-        cells: list[Cell] = [(word, style)]
-        if viewer.recording.progress < 1 and state != "growing":
+        cells: list[Cell] = [viewer.headline()]
+        if viewer.recording.progress < 1 and viewer.recording.state != "growing":
             cells.append((f" reading {viewer.recording.progress:.0%}", "dim"))
         if viewer.paused:
             cells.append((f" > PAUSED +{text.count(viewer.waiting)}", "warning"))
