@@ -5,7 +5,6 @@ work.
 """
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +30,7 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
         raise OutputError(f"{path} is a folder: name a file")
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no file that could be replaced: choose another name")
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:100]}.{os.urandom(4).hex()}.tmp")
     try:
         yield temporary
         _sync(temporary)

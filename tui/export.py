@@ -1,6 +1,7 @@
 """Writing messages out of a recording: as JSON lines, as the bare payload, or as a smaller recording.
 
-The ending of the file's name says which; files are private to the user and appear whole or not at all.
+The ending of the file's name says which; files are private to the user and appear whole or not at all. What
+writes them is imported when it is needed: the viewer opens sooner.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,9 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recordings.edit.slicing import cut
-from recordings.export.fields import choose, messages
-from recordings.export.jsonl import DEFAULT_FIELDS, json_lines
 from recordings.output_files import whole_output
 from recordings.recording import Recording
 
@@ -60,6 +58,9 @@ def write(
 
 
 def _lines(recording: Recording, rows: NDArray[np.uint32], path: Path, why: str, job: Job) -> int:
+    from recordings.export.fields import choose, messages
+    from recordings.export.jsonl import DEFAULT_FIELDS, json_lines
+
     with whole_output(path) as file:
         for line in json_lines(messages(recording, job.rows(rows)), choose(DEFAULT_FIELDS)):
             file.write(line.encode())
@@ -74,6 +75,8 @@ def _payloads(recording: Recording, rows: NDArray[np.uint32], path: Path, why: s
 
 
 def _recording(recording: Recording, rows: NDArray[np.uint32], path: Path, why: str, job: Job) -> int:
+    from recordings.edit.slicing import cut
+
     mask = np.zeros(len(recording.rows), dtype=np.bool_)
     mask[rows] = True
     why = why or "chosen in the viewer"
