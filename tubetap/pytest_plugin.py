@@ -21,6 +21,8 @@ def replay_node(
     *,
     tube: str | Path | None = None,
     filter: str = "",
+    start: float | None = None,
+    end: float | None = None,
     runner: str | None = None,
     python: str = sys.executable,
     inputs: Mapping[str, object] | None = None,
@@ -55,7 +57,8 @@ def replay_node(
     from tubetap.replay_target import Target, find_python, find_tube
 
     with tempfile.TemporaryDirectory(prefix="tubetap-") as folder, Recording.open(recording) as opened:
-        traffic = Traffic(opened, runner=runner, chosen=choose(opened, filter))
+        chosen = choose(opened, filter, start_ns=_nanoseconds(start), end_ns=_nanoseconds(end))
+        traffic = Traffic(opened, runner=runner, chosen=chosen)
         traffic.require(node)
         found = find_tube(
             opened, str(tube) if tube is not None else None, trusted=trust_recording, folder=Path(folder)
@@ -84,6 +87,10 @@ def replay_node(
                 trust_recording=trust_recording,
             ),
         )
+
+
+def _nanoseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e9)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 from decoders.envelope import read_envelope
 from decoders.messages import Message
+from decoders.text import safe
 from recordings.replay.comparison import Comparison
 from recordings.replay.conductor import Conductor
 from recordings.replay.errors import ReplayError
@@ -96,6 +97,7 @@ def replay_as_command(
     """
     options = options or CommandOptions()
     feed = plan_feed(traffic, node)
+    traffic.require_all(options.remap)
     if not options.trust_recording:
         refuse_foreign_code(traffic.recording, [send.row for send in feed.sends if send.row is not None])
     began = time.monotonic_ns()
@@ -208,7 +210,12 @@ class _Performance:
                 break
             if self._take(self._pacer.pause_ns(time.monotonic_ns(), TICK_NS, full=full)):
                 patience.answered()
-            for key in patience.look(time.monotonic_ns(), self._waits()):
+            pipe = ("pipe", self._conductor.sent_count)
+            text = f"node runner {safe(self._role.node)} to take what it was sent"
+            late = patience.look(time.monotonic_ns(), [(pipe, text, 0)] if full else self._waits())
+            if pipe in late:
+                break
+            for key in late:
                 self._give_up(key)
         unsent = self._conductor.drop_waiting()
         if unsent:

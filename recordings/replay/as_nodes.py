@@ -109,6 +109,7 @@ def replay_as_nodes(
     Raises ReplayError if the conversation did not come about; leaves no socket or file behind.
     """
     options = options or NodesOptions()
+    traffic.require_all(options.remap)
     answers = plan_answers(traffic, options.nodes)
     if not options.trust_recording:
         refuse_foreign_code(traffic.recording, [send.row for send in answers.sends if send.row is not None])
@@ -174,9 +175,10 @@ class _Performance:
                 self._patience.answered()
             if self._grants.unknown and self._conductor.done:
                 break  # it will wait for that epoch for ever
-            late = self._patience.look(time.monotonic_ns(), self._waits())
+            waits = self._waits(full=full)
+            late = self._patience.look(time.monotonic_ns(), waits)
             if late:
-                self._gave_up = next(text for key, text, _ in self._waits() if key == late[0])
+                self._gave_up = next(text for key, text, _ in waits if key == late[0])
                 break
         if self._gave_up and not self._asked:
             raise ReplayError(f"gave up waiting for {self._gave_up}; allow more with --timeout")
@@ -294,7 +296,7 @@ class _Performance:
         number = self._numbers[listener, sender, epoch]
         self._conductor.happened(Said(old_listener, old_sender, epoch, number), position)
 
-    def _waits(self) -> list[tuple[Hashable, str, int]]:
+    def _waits(self, *, full: bool) -> list[tuple[Hashable, str, int]]:
         if self._conductor.done:
             return [("end", "the command node to end", 0)]
         if not any(role.command_hears for role in self._roles.values()):
@@ -302,6 +304,8 @@ class _Performance:
         missing = [role.waiting_for() for role in self._roles.values() if role.waiting_for()]
         if missing:
             return [("ready", missing[0], 0)]
+        if full:
+            return [(("pipe", self._conductor.sent_count), "the command node to take what it was sent", 0)]
         return [
             (cause.key, str(cause.key), 0) for _send, causes in self._conductor.waiting() for cause in causes
         ]

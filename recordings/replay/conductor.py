@@ -119,8 +119,14 @@ class Conductor:
         return None
 
     def waiting(self, most: int = 8) -> list[tuple[Send, list[Cause]]]:
-        """The first send of lanes that still wait, with the causes that have not come."""
-        found = []
+        """The first send of lanes that still wait, with the causes that have not come.
+
+        No lanes while another can go on: it is our turn then, and what others do may depend on that, however
+        long a person or a slow pace holds it back.
+        """
+        found: list[tuple[Send, list[Cause]]] = []
+        if self.head() is not None:
+            return found
         for lane in islice(self._blocked, most):
             send = self._lanes[lane][0]
             found.append((send, [cause for cause in send.after if cause.key not in self._happened]))

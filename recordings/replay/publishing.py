@@ -25,7 +25,7 @@ _WHO = "publisher"
 class PublishOptions:
     """How to publish: begin when `subscribers` have joined, `loop` over and over until interrupted.
 
-    `timeout_ns` bounds the wait for subscribers, None for as long as it takes.
+    `timeout_ns` bounds the wait for subscribers, to join and to take a message; None for as long as it takes.
     """
 
     pace: Pace = field(default_factory=lambda: Pace(late="burst"))
@@ -92,6 +92,7 @@ def publish(
     """
     options = options or PublishOptions()
     published = published if published is not None else Published()
+    traffic.require_all(options.remap)
     rows = traffic.published()
     if not rows:
         raise ReplayError("no publication is chosen: nothing to publish")
@@ -131,8 +132,10 @@ class _Performance:
         self._wishes: list[str] = []
 
     def open(self, address: str) -> None:
-        """Bind the publisher."""
-        self._sockets.publisher(_WHO, address, watch=True)
+        """Bind the publisher, and tell where that is if it was left open."""
+        bound = self._sockets.publisher(_WHO, address, watch=True)
+        if bound != address:
+            self._say(f"publishing at {bound}")
         if self._controls is not None:
             self._sockets.watch(self._controls.fileno())
 
@@ -151,6 +154,7 @@ class _Performance:
         """Send everything once."""
         conductor = Conductor(sends, late=self._options.pace.late, deviations=self._published.deviations)
         pacer = Pacer(conductor, self._options.pace)
+        patience = Patience(self._options.timeout_ns, self._say)
         before = self._published.sent, self._published.skipped
         pacer.begin(time.monotonic_ns(), sends[0].time_ns)
         while not conductor.done:
@@ -164,6 +168,9 @@ class _Performance:
             if conductor.done:
                 break
             self._take(pacer.pause_ns(time.monotonic_ns(), TICK_NS, full=full))
+            text = "a subscriber to take what it was sent"
+            if patience.look(time.monotonic_ns(), [(conductor.sent_count, text, 0)] if full else []):
+                raise ReplayError(f"gave up waiting for {text}; allow more with --timeout")
             for word in self._wishes:
                 pacer.wish(word, time.monotonic_ns())
             self._wishes.clear()

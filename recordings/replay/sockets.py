@@ -6,6 +6,7 @@ the peer loses nothing. Closing discards what is unsent at once.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from zmq.utils.monitor import parse_monitor_message
 from decoders.text import safe
 from recordings.replay.errors import ReplayError
 from recordings.replay.handshake import SUBSCRIBER, Action, Connect, Publish, Report
+from recordings.replay.socket_files import path_of, require_free
 
 HIGH_WATER = 100
 """Messages that a publisher of ours queues for each subscriber; the rest waits in the recording."""
@@ -41,16 +43,20 @@ class Sockets:
         self._poller = zmq.Poller()
         self._places: dict[Any, tuple[str, str]] = {}
         self._by_name: dict[tuple[str, str], zmq.Socket[bytes]] = {}
+        self._files: list[Path] = []
 
-    def publisher(self, who: str, address: str, *, watch: bool = False) -> None:
-        """Bind an XPUB for `who` that sees every subscription and drops nothing; `watch` for peers."""
+    def publisher(self, who: str, address: str, *, watch: bool = False) -> str:
+        """Bind an XPUB for `who` that sees every subscription and drops nothing; `watch` for peers.
+
+        Returns the address at which it is: another one than `address` if that left the port open.
+        """
         socket = self._make(zmq.XPUB, "subscription", who)
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.setsockopt(zmq.XPUB_NODROP, 1)
         socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
         if watch:
             self._watch_peers(socket, who)
-        self._bind(socket, address)
+        return self._bind(socket, address)
 
     def router(self, who: str, address: str) -> None:
         """Bind the ROUTER that node runners report to."""
@@ -127,7 +133,11 @@ class Sockets:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.destroy(linger=self._linger_ms if error is None else 0)
+        try:
+            self._context.destroy(linger=self._linger_ms if error is None else 0)
+        finally:
+            for path in self._files:  # ZeroMQ leaves them behind
+                path.unlink(missing_ok=True)
 
     def _make(self, kind: int, place: str, who: str) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)
@@ -143,14 +153,25 @@ class Sockets:
         self._places[monitor] = ("peers", who)
         self._poller.register(monitor, zmq.POLLIN)
 
-    def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> None:
+    def _bind(self, socket: "zmq.Socket[bytes]", address: str) -> str:
+        path = path_of(address)
+        if path is not None:
+            require_free(path)
         try:
             socket.bind(address)
         except zmq.ZMQError as error:
-            raise ReplayError(f"can't listen on {address}: {error.strerror}") from None
+            raise ReplayError(f"can't listen on {address}: {_reason(error)}") from None
+        if path is not None:
+            self._files.append(path)
+        return socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0") if "*" in address else address
 
     def _connect(self, socket: "zmq.Socket[bytes]", address: str) -> None:
         try:
             socket.connect(address)
         except zmq.ZMQError as error:
-            raise ReplayError(f"can't connect to {address}: {error.strerror}") from None
+            raise ReplayError(f"can't connect to {address}: {_reason(error)}") from None
+
+
+def _reason(error: zmq.ZMQError) -> str:
+    """What went wrong, without the address that pyzmq adds."""
+    return zmq.strerror(error.errno) if error.errno is not None else str(error)

@@ -5,7 +5,7 @@ times in ns since the Unix epoch.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,6 +122,12 @@ class Traffic:
         if node not in self.nodes:
             known = ", ".join(safe(name) for name in self.nodes) or "no nodes"
             raise ReplayError(f"there is no node {safe(node)} in the recording; it has {known}")
+
+    def require_all(self, nodes: Iterable[str]) -> None:
+        """Raise ReplayError if one of them is neither a node nor the command node."""
+        for node in nodes:
+            if node != COMMAND:
+                self.require(node)
 
     def sent_by(self, node: str) -> list[Passed]:
         """The node's results, in the order in which it sent them."""

@@ -38,6 +38,14 @@ def test_a_send_waits_for_its_cause_and_then_thinks() -> None:
     assert conductor.head() == (530 * MS, Send(2, 80 * MS))  # slip: what follows keeps its distance
 
 
+def test_nothing_is_waited_for_while_it_is_our_turn() -> None:
+    """What a peer does next may depend on a message that a person or a slow pace holds back."""
+    conductor = Conductor([Send(0, 0, lane="a"), Send(1, 0, lane="b", after=(Cause("answer", 0),))])
+    assert conductor.waiting() == []
+    assert play(conductor, 0) == [0]
+    assert [cause.key for _, causes in conductor.waiting() for cause in causes] == ["answer"]
+
+
 def test_burst_catches_up_after_a_late_cause() -> None:
     sends = [Send(0, 0), Send(1, 70 * MS, after=(Cause("answer", 50 * MS),)), Send(2, 80 * MS)]
     conductor = Conductor(sends, late="burst")

@@ -114,6 +114,10 @@ def test_json_has_it_all(tubetap: Tubetap, tmp_path: Path) -> None:
         (["--as", "command", "--node", "total", "--ignore", "[", "--tube", "t"], r"can't read the path"),
         (["--as", "command", "--node", "nobody"], "there is no node nobody"),
         (["--as", "command", "--node", "total"], "holds no tube"),
+        (["--as", "command", "--node", "total", "--loop"], "--loop is for --to view or --publish"),
+        (["--to", "view", "--remap", "a=b"], "--remap is for --as command or --as nodes or --publish"),
+        (["--publish", "tcp://127.0.0.1:9", "--node", "total"], "--node is for --as command or --as nodes"),
+        (["--publish", "tcp://127.0.0.1:9", "--remap", "typo=cam1"], "there is no node typo"),
         (["--to", "view"], "needs a terminal"),
         (["--publish", "tcp://127.0.0.1:9", "node:("], "tubetap: "),
         (["--publish", "tcp://127.0.0.1:9", "epoch:99"], "nothing to replay"),
@@ -337,9 +341,17 @@ def test_an_endless_loop_reports_when_it_is_interrupted(tmp_path: Path) -> None:
     tube.start()
     tube.epoch(0)
     tube.writer.close()
-    arguments = ("--publish", "tcp://127.0.0.1:*", "--loop", "--subscribers", "0", "--rate", "100")
+    arguments = ("--publish", "tcp://127.0.0.1:*", "--loop", "--rate", "100")
     with started("replay", str(tube.path), *arguments) as process:
-        time.sleep(1.5)  # there is nothing to wait for: nobody listens
+        told = read_until(process, "publishing at ")
+        told += read_until(process, "\n") if not told.endswith("\n") else ""
+        with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+            subscriber.linger = 0
+            subscriber.setsockopt(zmq.SUBSCRIBE, b"epoch_ended")
+            subscriber.connect(told.split("publishing at ")[1].split()[0])
+            for _ in range(3):
+                assert subscriber.poll(30_000)
+                subscriber.recv_multipart()
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 130

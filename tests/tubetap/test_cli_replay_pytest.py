@@ -7,6 +7,11 @@ from pathlib import Path
 from tests.support_replay import Recorded, environment, recorded, root
 
 TEST = """
+import pytest
+
+from recordings.errors import RecordingError
+
+
 def test_total(tubetap_replay):
     verdict = tubetap_replay({recording!r}, "total", tube="tube.yaml", directory={folder!r})
     assert verdict.same == 6
@@ -15,6 +20,13 @@ def test_total(tubetap_replay):
 def test_trust(tubetap_replay):
     options = dict(tube="tube.yaml", directory={folder!r}, trust_recording=True)
     assert tubetap_replay({recording!r}, node="norm", **options)
+
+
+def test_range(tubetap_replay):
+    with pytest.raises(RecordingError, match="leave nothing to replay"):
+        tubetap_replay({recording!r}, "total", tube="tube.yaml", start=3600.0)
+    verdict = tubetap_replay({recording!r}, "total", tube="tube.yaml", directory={folder!r}, end=3600.0)
+    assert verdict.same == 6
 """
 
 
@@ -39,7 +51,7 @@ def test_a_recording_is_a_regression_test(tmp_path: Path) -> None:
     good = recorded().changed(tmp_path / "good", {})
     done = run_pytest(good)
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_it_fails_with_the_list_of_differences(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from decoders.text import safe
+from tubetap.cli.replay_modes import mode_of
 
 if TYPE_CHECKING:
     from recordings.recording import Recording
@@ -95,11 +96,7 @@ def command(file: Path, filter_text: tuple[str, ...], **options: Any) -> int:
       tubetap replay run.mcap --publish tcp://127.0.0.1:7000 'from:camera' --rate 2
       tubetap replay run.mcap --to view --rate 0.5
     """
-    modes = [bool(options["to"]), bool(options["role"]), bool(options["address"])]
-    if sum(modes) != 1:
-        raise click.UsageError(
-            "say what to do: one of --as command, --as nodes, --publish ADDRESS, --to view"
-        )
+    mode_of(click.get_current_context())
     if options["asap"] and options["rate"]:
         raise click.UsageError("--asap and --rate exclude each other")
     with _ended_politely():
