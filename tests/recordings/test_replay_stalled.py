@@ -97,11 +97,12 @@ def test_a_subscriber_that_takes_nothing_more_is_given_up(recording: Recording) 
     published = Published()
     options = PublishOptions(pace=Pace(None), loop=True, timeout_ns=5 * SECOND)
     context = zmq.Context()
+    kept: list[zmq.Socket[bytes]] = []  # one that nobody holds on to is closed
 
     def say(text: str) -> None:
         said.append(text)
         if text.startswith("publishing at "):
-            deaf_subscriber(context, text.removeprefix("publishing at "))
+            kept.append(deaf_subscriber(context, text.removeprefix("publishing at ")))
 
     with pytest.raises(ReplayError, match="gave up waiting for a subscriber to take what"):
         publish(Traffic(recording), "tcp://127.0.0.1:*", options, say=say, published=published)
