@@ -67,6 +67,7 @@ def test_live_in_the_viewer(place: Place, tube: "Popen[str]") -> None:
     terminal.shows(b"source")
     # The tube has ended, and with it the recording; the viewer stays until it is left.
     until(lambda: not processes(place, "proxy."))
+    terminal.shows(b"ENDED")
     assert terminal.leave(asked=False) == 0
     assert b"not seen by attaching" in terminal.output
     with load(place.recording) as recording:
