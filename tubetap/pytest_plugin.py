@@ -4,7 +4,6 @@ Loaded by pytest wherever tubetap is installed, so it imports nothing until a te
 """
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,20 +55,18 @@ def replay_node(
     )
     from tubetap.replay_target import Target, find_python, find_tube
 
-    with tempfile.TemporaryDirectory(prefix="tubetap-") as folder, Recording.open(recording) as opened:
+    with Recording.open(recording) as opened:
         chosen = choose(opened, filter, start_ns=_nanoseconds(start), end_ns=_nanoseconds(end))
         traffic = Traffic(opened, runner=runner, chosen=chosen)
         traffic.require(node)
-        found = find_tube(
-            opened, str(tube) if tube is not None else None, trusted=trust_recording, folder=Path(folder)
-        )
+        found = find_tube(opened, str(tube) if tube is not None else None, trusted=trust_recording)
         interpreter, version = find_python(python)
         target = Target(
             interpreter,
             found,
             inputs=inputs or {},
             directory=Path(directory) if directory is not None else None,
-            log=Path(folder) / "node.log",
+            quiet=True,
         )
         return replay_as_command(
             traffic,

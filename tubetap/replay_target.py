@@ -32,25 +32,26 @@ _ASK_VERSION = "import importlib.metadata as m, sys; sys.stdout.write(m.version(
 class Target:
     """The node runner to be started.
 
-    `python` is an interpreter that has noob, `tube` a tube file or an id that noob can find, `inputs` the
-    tube's own input. `directory` is where it runs and imports from. Output goes to `log`, or to our standard
-    error.
+    `python` is an interpreter that has noob, `tube` a tube file, an id that noob can find, or the content of
+    a tube file, `inputs` the tube's own input. `directory` is where it runs and imports from. Its output goes
+    to our standard error, or is kept if it is to be `quiet`. All that is written is in the replay's private
+    directory.
     """
 
     python: str
-    tube: str
+    tube: str | bytes
     inputs: Mapping[str, object] = field(default_factory=dict)
     directory: Path | None = None
     debugger: Debugger | None = None
     debug_port: int = 5678
-    log: Path | None = None
+    quiet: bool = False
 
     def command(self, addresses: Addresses) -> list[str]:
         """The command line that starts it."""
         command = [
             self.python,
             str(SCRIPT),
-            *("--tube", self.tube),
+            *("--tube", self.tube if isinstance(self.tube, str) else str(_own_tube(addresses))),
             *("--node", addresses.node),
             *("--runner-id", addresses.runner_id),
             *("--command-outbox", addresses.command_outbox),
@@ -65,6 +66,8 @@ class Target:
     @contextlib.contextmanager
     def start(self, addresses: Addresses) -> Iterator[NodeProcess]:
         """Start it, and end it afterwards."""
+        if isinstance(self.tube, bytes):
+            _own_tube(addresses).write_bytes(self.tube)
         environment = {
             "XDG_RUNTIME_DIR": addresses.runtime_dir,
             **os.environ,
@@ -73,7 +76,7 @@ class Target:
         with NodeProcess(
             [*self.command(addresses), "--stage", addresses.runtime_dir],
             environment=environment,
-            log=self.log,
+            log=Path(addresses.runtime_dir) / "node.log" if self.quiet else None,
             interactive=self.debugger == "pdb",
             directory=self.directory,
         ) as process:
@@ -108,8 +111,8 @@ def find_python(wanted: str | None = None) -> tuple[str, str]:
     )
 
 
-def find_tube(recording: Recording, given: str | None, *, trusted: bool, folder: Path) -> str:
-    """The tube to start the node from: the given one, else the one in the recording, written into `folder`.
+def find_tube(recording: Recording, given: str | None, *, trusted: bool) -> str | bytes:
+    """The tube to start the node from: the given file or id, else the content of the one in the recording.
 
     A tube names the functions that it runs, so one from a recording is used only if the recording is trusted.
     Raises ReplayError if there is none.
@@ -118,12 +121,17 @@ def find_tube(recording: Recording, given: str | None, *, trusted: bool, folder:
         return str(Path(given).resolve()) if Path(given).is_file() else given
     names = [name for name in recording.attachments() if name.endswith((".yaml", ".yml"))]
     if not names:
-        raise ReplayError("the recording holds no tube: give its file or id with --tube")
+        raise ReplayError(
+            "the recording holds no tube (it does when `noob run TUBE` was recorded): give its file or id "
+            "with --tube"
+        )
     if not trusted:
         raise ReplayError(
             "the tube in the recording says which functions to run: give your own with --tube, or add "
             "--trust-recording if you trust who made it"
         )
-    path = folder / "tube.yaml"
-    path.write_bytes(recording.attachment(names[0]))
-    return str(path)
+    return recording.attachment(names[0])
+
+
+def _own_tube(addresses: Addresses) -> Path:
+    return Path(addresses.runtime_dir) / "tube.yaml"

@@ -218,7 +218,7 @@ def test_what_is_missing_is_said() -> None:
     source = recorded()
     with pytest.raises(ReplayError, match="no node nobody in the recording; it has count, double"):
         replay(source, "nobody")
-    with pytest.raises(ReplayError, match="holds no tube: give its file or id with --tube"):
+    with pytest.raises(ReplayError, match=r"holds no tube \(.*noob run.*\): give its file or id with --tube"):
         replay_node(source.path, "mean")
     with pytest.raises(ReplayError, match="has no noob: give the interpreter"):
         replay(source, "mean", python="/bin/false")

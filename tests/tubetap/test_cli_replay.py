@@ -237,8 +237,13 @@ def test_a_signal_leaves_nothing_behind(number: signal.Signals, code: int, tmp_p
     assert remaining(slow.folder) == []
 
 
-def test_a_killed_replay_takes_its_node_with_it(tmp_path: Path) -> None:
-    slow = recorded().changed(tmp_path, {"self.total += index": "import time; time.sleep(60 * (index == 3))"})
+def test_a_killed_replay_takes_its_node_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    slow = recorded().changed(
+        tmp_path / "code", {"self.total += index": "import time; time.sleep(60 * (index == 3))"}
+    )
     with started(*node(slow, "total", "--timeout", "0")) as process:
         read_until(process, "waiting for event of epoch 3", seconds=60)
         process.kill()
@@ -248,6 +253,7 @@ def test_a_killed_replay_takes_its_node_with_it(tmp_path: Path) -> None:
         time.sleep(0.05)
     assert remaining(slow.folder) == []
     assert stages(process.pid) == []
+    assert list(temporary.iterdir()) == []
 
 
 def remaining(folder: Path) -> list[str]:

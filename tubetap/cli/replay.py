@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -140,8 +139,8 @@ class Replay:
             raise click.UsageError("--late skip would give the node something else than it got")
         traffic = self._traffic(recording)
         debugging = options["debugger"] is not None
-        with tempfile.TemporaryDirectory(prefix="tubetap-") as folder, self._keys() as keys:
-            start, version = self._starter(recording, traffic, Path(folder))
+        with self._keys() as keys:
+            start, version = self._starter(recording, traffic)
             verdict = replay_as_command(
                 traffic,
                 self._nodes[0],
@@ -164,7 +163,7 @@ class Replay:
         return 0 if verdict else 1
 
     def _starter(
-        self, recording: "Recording", traffic: "Traffic", folder: Path
+        self, recording: "Recording", traffic: "Traffic"
     ) -> tuple[Callable[["Addresses"], contextlib.AbstractContextManager["NodeProcess | None"]], str]:
         from tubetap.replay_target import Target, find_python, find_tube
 
@@ -172,7 +171,7 @@ class Replay:
         if options["print_addresses"]:
             return self._told_how(), options["noob_version"] or ""
         traffic.require(self._nodes[0])
-        tube = find_tube(recording, options["tube"], trusted=options["trust_recording"], folder=folder)
+        tube = find_tube(recording, options["tube"], trusted=options["trust_recording"])
         python, version = find_python(options["python"])
         target = Target(
             python,
