@@ -3,12 +3,16 @@
 import time
 from typing import Any, ClassVar
 
+from recordings.filters import parse
 from recordings.replay.playback import Playback
 from tui.app import TubetapApp
 from tui.viewer import Viewer
 
 SEEK_SHARE = 20
 """One jump is this part of the range."""
+
+STEP_S = 0.2
+"""How long one key may look for the next message that the filter lets through, in seconds."""
 
 KEYS = "P play/pause   . one message   < > slower/faster   ctrl+left/right jump   ctrl+home start   L loop"
 
@@ -73,8 +77,15 @@ class PlayingApp(TubetapApp):
         self._tell("playing" if self.playback.playing else "paused")
 
     def action_one_message(self) -> None:
-        """Show one more message."""
-        self.playback.step(time.monotonic_ns())
+        """Show one more message that the filter lets through, or what came by within `STEP_S`."""
+        rows, until = self.playback.recording.rows, time.monotonic() + STEP_S
+        wanted = parse(self.viewer.filter_text)
+        while True:
+            before = len(rows)
+            self.playback.step(time.monotonic_ns())
+            found = any(len(part) for part in wanted.select(self.playback.recording, before, len(rows)))
+            if found or len(rows) == before or time.monotonic() > until:
+                return
 
     def action_speed(self, steps: int) -> None:
         """Play faster or slower."""

@@ -173,6 +173,7 @@ def test_a_node_started_by_hand() -> None:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
     assert out.splitlines()[-1] == "same: 6 of 6 outputs of mean are the same"
+    assert not (root() / "cli" / "noob" / "replay").exists()
     assert by_hand.returncode in (0, -2, 130, 1), by_hand.stderr  # noob's way to end
 
 

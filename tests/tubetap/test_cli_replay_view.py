@@ -42,6 +42,19 @@ async def test_it_plays_by_itself_and_stops_at_a_key(recording: PlayingRecording
         await until(pilot, lambda: len(app.viewer.shown) == stopped + 2)
 
 
+async def test_a_step_leads_to_the_next_message_of_the_filter(
+    recording: PlayingRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tubetap.playing.STEP_S", 60)  # a busy machine must not end it before
+    app = PlayingApp(Playback(recording, speed=0.1), filter="type:epoch_ended epoch:5..")
+    async with app.run_test(size=(120, 36)) as pilot:
+        for epoch in (5, 6, 7):
+            await pilot.press("full_stop")
+            last = recording.rows[len(recording.rows) - 1]
+            assert (last.type, last.epoch) == ("epoch_ended", epoch)
+        await until(pilot, lambda: len(app.viewer.shown) == 3)
+
+
 async def test_speed_jumps_and_the_start(recording: PlayingRecording) -> None:
     playback = Playback(recording, speed=0.1)
     app = PlayingApp(playback, filter="type:event")

@@ -194,7 +194,9 @@ class Replay:
         def tell(addresses: "Addresses") -> Iterator[None]:
             click.echo(f"command outbox: {addresses.command_outbox}", err=True)
             click.echo(f"command router: {addresses.command_router}", err=True)
-            click.echo(f"start the node with: {shlex.join(target.command(addresses))}", err=True)
+            # Its socket is in our private folder, and is gone with it.
+            command = ["env", f"NOOB_TMP_DIR={addresses.runtime_dir}", *target.command(addresses)]
+            click.echo(f"start the node with: {shlex.join(command)}", err=True)
             yield
 
         return tell
