@@ -58,7 +58,14 @@ KEYS_HELP = "keys: space next message, e next epoch, c continue, p pause, q quit
 @click.option("--debug-port", type=int, default=5678, show_default=True, help="[command] For debugpy.")
 @click.option("--print-addresses", is_flag=True, help="[command] Start nothing: say how to start the node.")
 @click.option("--noob-version", metavar="X.Y.Z", help="[command] The noob of a node started by hand.")
-@click.option("--start-timeout", type=click.FloatRange(0), default=60, metavar="SECONDS", hidden=True)
+@click.option(
+    "--start-timeout",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="[command] Longest wait for the node to be ready.",
+)
 @click.option(
     "--ignore", metavar="PATH", multiple=True, help="[command] Don't compare result.items[0].x, **.t"
 )
