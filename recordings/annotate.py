@@ -7,17 +7,17 @@ whole.
 
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from mcap.records import Attachment as AttachmentRecord
-from mcap.records import AttachmentIndex, DataEnd, Footer, SummaryOffset
+from mcap.records import AttachmentIndex
 
 from recordings.container import RECORD, Damage, Opcode, encode, read_attachment_index
+from recordings.ending import end_of_file
 from recordings.errors import RecordingError
-from recordings.layout import MAGIC, NOTES
+from recordings.layout import NOTES
 from recordings.locks import is_being_written
 from recordings.output_files import whole_output
 from recordings.summary import FOOTER_BYTES, read_footer
@@ -128,13 +128,4 @@ def _new_end(end: int, records: list[tuple[int, bytes]], data: bytes) -> bytes:
         statistics = bytearray(groups[Opcode.STATISTICS])
         statistics[_ATTACHMENT_COUNT : _ATTACHMENT_COUNT + 4] = count.to_bytes(4, "little")
         groups[Opcode.STATISTICS] = bytes(statistics)
-    data_end = encode(DataEnd(data_section_crc=0))
-    start = position = end + len(attachment) + len(data_end)
-    offsets = []
-    for opcode, group in groups.items():
-        offsets.append(SummaryOffset(group_opcode=opcode, group_start=position, group_length=len(group)))
-        position += len(group)
-    body = b"".join(groups.values()) + encode(*offsets)
-    footer = encode(Footer(summary_start=start, summary_offset_start=position, summary_crc=0))[:-4]
-    crc = zlib.crc32(footer, zlib.crc32(body))
-    return b"".join((attachment, data_end, body, footer, crc.to_bytes(4, "little"), MAGIC))
+    return attachment + end_of_file(end + len(attachment), list(groups.items()))

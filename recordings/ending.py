@@ -92,6 +92,25 @@ class RowIndex:
         self._rows = self._bytes = self._runs = 0
 
 
+def end_of_file(offset: int, groups: Sequence[tuple[int, bytes]]) -> bytes:
+    """Everything from the end of the data section, which is at `offset`, to the end of the file.
+
+    `groups` are the records of the summary section by opcode; empty ones are left out.
+    """
+    data_end = encode(DataEnd(data_section_crc=0))
+    summary_start = position = offset + len(data_end)
+    offsets = []
+    for opcode, data in groups:
+        if data:
+            offsets.append(SummaryOffset(group_opcode=opcode, group_start=position, group_length=len(data)))
+            position += len(data)
+    body = b"".join(data for _, data in groups) + encode(*offsets)
+    footer = Footer(summary_start=summary_start, summary_offset_start=position, summary_crc=0)
+    head = encode(footer)[:-4]
+    crc = zlib.crc32(head, zlib.crc32(body))
+    return b"".join((data_end, body, head, crc.to_bytes(4, "little"), MAGIC))
+
+
 class Summary:
     """Collects what the summary section says, and encodes it."""
 
@@ -141,21 +160,7 @@ class Summary:
             (Opcode.ATTACHMENT_INDEX, encode(*attachments)),
             (Opcode.METADATA_INDEX, encode(*metadata)),
         ]
-        data_end = encode(DataEnd(data_section_crc=0))
-        summary_start = offset + len(data_end)
-        position = summary_start
-        offsets = []
-        for opcode, data in groups:
-            if data:
-                offsets.append(
-                    SummaryOffset(group_opcode=opcode, group_start=position, group_length=len(data))
-                )
-                position += len(data)
-        body = b"".join(data for _, data in groups) + encode(*offsets)
-        footer = Footer(summary_start=summary_start, summary_offset_start=position, summary_crc=0)
-        head = encode(footer)[:-4]
-        crc = zlib.crc32(head, zlib.crc32(body))
-        return b"".join((data_end, body, head, crc.to_bytes(4, "little"), MAGIC))
+        return end_of_file(offset, groups)
 
 
 def _chunk_index(offset: int, place: ChunkPlace) -> bytes:
