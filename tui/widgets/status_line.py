@@ -91,7 +91,8 @@ class StatusLine(Line):
         states: dict[str, int] = {}
         for name, node in list(nodes.items()):
             if name != "command":
-                states[node.state] = states.get(node.state, 0) + 1
+                state = node.state or "unknown"
+                states[state] = states.get(state, 0) + 1
         if not states:
             return ""
         if len(states) == 1:
