@@ -5,11 +5,9 @@ Without a viewer the program keeps its terminal, its streams and its signals. Wi
 terminal, the program reads nothing and what it prints goes into the recording.
 """
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,10 +18,9 @@ from types import FrameType
 from typing import Any, Literal, Self
 
 from decoders.text import safe
-from proxy.errors import ProxyError
 from proxy.interpose import attachments, environment, program_name, remedy
 from proxy.output import closing_line, recordings_directory, reserve_output, session_facts
-from proxy.processes import Stream
+from proxy.program import CommandError, Pipes, Program
 from proxy.report import SessionReport
 from proxy.reservation import remove_empty
 from proxy.session import BUFFER_BYTES, Session
@@ -35,7 +32,6 @@ __all__ = ["CommandError", "RunResult", "Telling", "recordings_directory", "run"
 _VIEWER = "tubetap.cli.run"
 """The module whose `main([FILE])` shows a growing recording; by name, as it belongs to a layer above."""
 
-_PATIENCE_S = 5.0
 _GLANCE_S = 0.05
 
 
@@ -77,7 +73,7 @@ def run(
     """
     command = [os.fspath(part) for part in command]
     path = reserve_output(output, program_name(command), force=force)
-    pipes = _Pipes() if tui else None
+    pipes = Pipes() if tui else None
     session = Session(
         path,
         facts={"command": json.dumps(list(command)), **session_facts()},
@@ -89,24 +85,25 @@ def run(
         attachments=attachments(command),
     )
     viewer = None
-    child = None
+    program = None
     with _Signals(session.dump if keeping.ring_ns is not None else None) as signals:
         try:
             session.start()
             if pipes is not None:
                 viewer = Viewer(path, _VIEWER) if session.wait_recording() else None
-            child = _start(command, environment(os.environ if env is None else env, session.control), pipes)
-            signals.child = child
-            session.program_started(child.pid, command)
+            surroundings = environment(os.environ if env is None else env, session.control)
+            program = Program(command, surroundings, pipes)
+            signals.program = program
+            session.program_started(program.pid, command)
             if viewer is not None:
-                _watch(viewer, session, child)
-            code = _exit_code(child.wait())
-            session.program_exited(child.pid, code)
+                _watch(viewer, session, program)
+            code = program.wait()
+            session.program_exited(program.pid, code)
             report = session.finish()
         except BaseException:
             if viewer is not None:
                 viewer.close()
-            if child is None:
+            if program is None:
                 session.discard()
             else:
                 session.abandon()
@@ -115,35 +112,6 @@ def run(
     if viewer is not None:
         viewer.wait()
     return _result(code, report, quiet=quiet)
-
-
-class CommandError(ProxyError):
-    """The command can't be run; `exit_code` is what a shell would exit with."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-def _start(command: Sequence[str], env: Mapping[str, str], pipes: "_Pipes | None") -> subprocess.Popen[bytes]:
-    streams: dict[str, Any] = {}
-    if pipes is not None:
-        # Through a pipe Python would hold back lines until it has 8 KiB of them.
-        env = {"PYTHONUNBUFFERED": "1", **env}
-        streams = {"stdin": subprocess.DEVNULL} | {str(name): end for name, end in pipes.write_ends.items()}
-    try:
-        return subprocess.Popen(command, env=env, **streams)
-    except FileNotFoundError:
-        raise CommandError(f"cannot run {command[0]}: no such program", 127) from None
-    except OSError as error:
-        raise CommandError(f"cannot run {command[0]}: {error.strerror}", 126) from None
-    finally:
-        if pipes is not None:
-            pipes.close_write_ends()
-
-
-def _exit_code(code: int) -> int:
-    return 128 - code if code < 0 else code
 
 
 class Telling:
@@ -162,22 +130,6 @@ class Telling:
                     print(f"tubetap: {safe(path)} written", file=sys.stderr, flush=True)
 
 
-class _Pipes:
-    """The program's standard output and error on their way into the recording."""
-
-    def __init__(self) -> None:
-        self.read_ends: dict[Stream, int] = {}
-        self.write_ends: dict[Stream, int] = {}
-        streams: tuple[Stream, ...] = ("stdout", "stderr")
-        for stream in streams:
-            self.read_ends[stream], self.write_ends[stream] = os.pipe()
-
-    def close_write_ends(self) -> None:
-        for descriptor in self.write_ends.values():
-            os.close(descriptor)
-        self.write_ends.clear()
-
-
 class _Signals:
     """Hands on the signals that reach only us; those of the terminal's keys reach the program anyway.
 
@@ -187,7 +139,7 @@ class _Signals:
 
     def __init__(self, dump: Callable[[], None] | None) -> None:
         self._dump = dump
-        self.child: subprocess.Popen[bytes] | None = None
+        self.program: Program | None = None
         self._asked = False
         self._previous: dict[int, Any] = {}
 
@@ -207,12 +159,10 @@ class _Signals:
         if number == signal.SIGUSR1 and self._dump is not None:
             self._dump()
             return
-        if self.child is None:
+        if self.program is None:
             raise SystemExit(128 + number)
-        if self.child.returncode is None:
-            if number not in (signal.SIGINT, signal.SIGQUIT) or not _in_foreground():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.child.pid, number)
+        if not self.program.ended:
+            self.program.hand_on(number)
         elif self._asked:
             raise KeyboardInterrupt
         else:
@@ -226,45 +176,21 @@ _FORWARDED = (
 )
 
 
-def _in_foreground() -> bool:
-    """Tell whether our process group has the terminal, so that its keys signal the program too."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
-
-
-def _watch(viewer: Viewer, session: Session, child: subprocess.Popen[bytes]) -> None:
-    """Return when the program has ended. Leaving the viewer ends it as Ctrl-C would; if the viewer breaks,
+def _watch(viewer: Viewer, session: Session, program: Program) -> None:
+    """Return when the program has ended. Leaving the viewer ends it and all it started; if the viewer breaks,
     program and recording go on."""
-    while child.poll() is None:
+    while not program.poll():
         code = viewer.exit_code()
         if code is None:
             time.sleep(_GLANCE_S)
             continue
         if code == 0:
-            _end_program(child)
+            if program.end():
+                session.note("the program, or a process it had started, had to be killed")
         else:
             viewer.tidy_terminal()
             session.note(f"the viewer ended with code {code}; the recording went on")
             print("tubetap: the viewer broke; the program goes on (Ctrl-C ends it)", file=sys.stderr)
-        return
-
-
-def _end_program(child: subprocess.Popen[bytes]) -> None:
-    """End the program as a person would: Ctrl-C, then more firmly."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        child.send_signal(number)
-        try:
-            child.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            continue
         return
 
 

@@ -31,16 +31,36 @@ while not pathlib.Path("ROOT/go").exists():
 print("last line")
 sys.exit(5)
 """
+DEAF_CHILD = """
+import os, pathlib, signal, sys, time, zmq
+c = zmq.Context(); a = c.socket(zmq.PULL); b = c.socket(zmq.PUSH)
+a.bind("ipc://ROOT/noob/s"); b.connect("ipc://ROOT/noob/s")
+b.send(b"hello"); a.recv()
+if os.fork() == 0:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    pathlib.Path("ROOT/ready").write_text(str(os.getpid()))
+    time.sleep(300)
+signal.signal(signal.SIGINT, lambda *a: sys.exit(44))
+while True:
+    time.sleep(0.01)
+"""
 
 
 class Terminal:
     """A pseudo terminal with `tubetap run --tui` in it, `under` another program if there is one."""
 
-    def __init__(self, place: Place, *under: str) -> None:
+    def __init__(self, place: Place, *under: str, program: str = PROGRAM) -> None:
         self.parent, child = pty.openpty()
-        program = [sys.executable, "-c", PROGRAM.replace("ROOT", str(place.root))]
+        code = program.replace("ROOT", str(place.root))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *under, *place.command(program, "--tui")],
+            [
+                sys.executable,
+                "-c",
+                TAKE_TERMINAL,
+                *under,
+                *place.command([sys.executable, "-c", code], "--tui"),
+            ],
             stdin=child,
             stdout=child,
             stderr=child,
@@ -83,6 +103,14 @@ def viewer(place: Place) -> int:
 
     until(one)
     return found[0]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def output_lines(place: Place) -> list[str]:
@@ -167,3 +195,29 @@ def test_the_viewer_of_a_killed_supervisor_gives_the_terminal_back(place: Place)
     assert not place.leftovers()
     terminal.process.kill()
     terminal.wait()
+
+
+def test_leaving_the_viewer_ends_what_the_program_leaves_behind(place: Place) -> None:
+    """As a noob node does that was forked at a bad moment: it hears nothing but SIGKILL."""
+    terminal = Terminal(place, program=DEAF_CHILD)
+    until(lambda: b"hello" in terminal.output)
+    deaf = int((place.root / "ready").read_text())
+    terminal.type(b"q")
+    until(lambda: b"End it?" in terminal.output)
+    terminal.type(b"\r")
+    assert terminal.wait() == 44
+    assert b"had to be killed" in terminal.output
+    until(lambda: not alive(deaf))
+    assert not place.leftovers()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_reach_the_program_beside_a_viewer(place: Place, number: signal.Signals) -> None:
+    """It has a session of its own, so that no key or hang-up of the terminal reaches it but through us."""
+    terminal = Terminal(place, program=PROGRAM.replace("signal.SIGINT", f"signal.{number.name}"))
+    viewer(place)
+    terminal.process.send_signal(number)
+    until(lambda: not processes(place, "proxy.recorder"))
+    until(lambda: b"ENDED" in terminal.output)
+    terminal.type(b"q")
+    assert terminal.wait() == 44
