@@ -7,7 +7,8 @@ back, `decode` and the tree it gives do not raise.
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from decoders.envelope import Envelope, read_envelope
 from decoders.generic import RawDecoder
@@ -15,6 +16,9 @@ from decoders.interface import Context, Decoded, Decoder
 from decoders.summary import LIMIT, WHOLE, foreign, summarize
 from decoders.text import safe
 from decoders.tree import Item, problem
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "GROUP",
@@ -31,8 +35,21 @@ __all__ = [
 
 GROUP = "tubetap.decoders"
 
+
+class Shipped(NamedTuple):
+    """A decoder that comes with tubetap, as an entry point: its name, and `module:attribute`."""
+
+    name: str
+    value: str
+
+    def load(self) -> Any:
+        """Import what it names."""
+        module, _, attribute = self.value.partition(":")
+        return getattr(import_module(module), attribute)
+
+
 SHIPPED = tuple(
-    EntryPoint(name, f"decoders.{place}", GROUP)
+    Shipped(name, f"decoders.{place}")
     for name, place in [
         ("noob", "noob:NoobDecoder"),
         ("jupyter", "jupyter:JupyterDecoder"),
@@ -167,7 +184,9 @@ def _load() -> tuple[dict[str, Decoder], dict[str, str]]:
     found: dict[str, Decoder] = {}
     failed: dict[str, str] = {}
     places = {entry.value for entry in SHIPPED}
-    for entry in (*SHIPPED, *(entry for entry in _installed(failed) if entry.value not in places)):
+    entries: list[Shipped | EntryPoint] = [*SHIPPED]
+    entries += [entry for entry in _installed(failed) if entry.value not in places]
+    for entry in entries:
         try:
             loaded = entry.load()
             decoder: Decoder = loaded() if callable(loaded) else loaded
@@ -182,7 +201,9 @@ def _load() -> tuple[dict[str, Decoder], dict[str, str]]:
     return found, failed
 
 
-def _installed(failed: dict[str, str]) -> Iterable[EntryPoint]:
+def _installed(failed: dict[str, str]) -> "Iterable[EntryPoint]":
+    from importlib.metadata import entry_points  # takes longer than all else here, and lists need none of it
+
     try:
         return list(entry_points(group=GROUP))
     except Exception as error:  # some package's metadata is broken

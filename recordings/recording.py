@@ -29,7 +29,7 @@ from recordings.rows import Rows
 from recordings.session import Session
 from recordings.walk import read_attachment
 
-FIRST_BUDGET_S: Final = 0.05
+FIRST_BUDGET_S: Final = 0.02
 """How long `open` reads on in a file that is followed, before it lets a caller show what there is."""
 _CACHED_BLOCKS: Final = 4
 

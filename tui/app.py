@@ -32,6 +32,7 @@ from tui.screens.nodes import NodesScreen
 from tui.theme import THEMES
 from tui.type_ahead import TypeAhead
 from tui.viewer import Viewer
+from tui.widgets import line_styles
 
 TICKS_PER_SECOND = 20
 TICKS_PER_SECOND_REMOTE = 10
@@ -58,6 +59,8 @@ class TubetapApp(TypeAhead):
     """
 
     TITLE = "tubetap"
+    COMPONENT_CLASSES: ClassVar[set[str]] = line_styles.COMPONENTS
+    DEFAULT_CSS = line_styles.CSS
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[Any]] = bindings(
@@ -98,6 +101,7 @@ class TubetapApp(TypeAhead):
         self._leaving = leaving
         self._shown: dict[str, RecordingScreen] = {}
         self._opened = 0
+        self._collect_later = False
         self._slow_s = self._tick_s = 0.0
         self.set_keymap(dict(self.user_keys.keys))
 
@@ -111,10 +115,18 @@ class TubetapApp(TypeAhead):
         """Show the messages and start the timer."""
         self._make_screens()
         self.push_screen(self._shown["messages"])
-        self.call_after_refresh(self.set_interval, self.tick_s, self._tick)  # first show what there is
+        self.call_after_refresh(self._start)  # first show what there is
         for problem in (*self.user_keys.problems, self.viewer.notes_problem):
             if problem:
                 self.notify(text.safe(problem, 300), severity="warning", markup=False)
+
+    def _start(self) -> None:
+        self.set_interval(self.tick_s, self._tick)
+        if self._collect_later:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
+            gc.enable()
 
     def _make_screens(self) -> None:
         """Make the screens for this viewer; installed, so that they live on while another one is shown."""
@@ -278,12 +290,11 @@ class TubetapApp(TypeAhead):
     def run(self, *arguments: Any, **options: Any) -> None:
         """Run in this terminal until the person quits; arguments are those of Textual's `run`.
 
-        The collector is told to leave alone what start-up has made, and to come less often: its pauses are
-        what one sees when thousands of messages a second come in.
+        The collector waits until something is shown, then leaves alone what start-up has made, and comes less
+        often: its pauses are what one sees when thousands of messages a second come in.
         """
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        gc.disable()
+        self._collect_later = True
         leave_with_terminal()
         super().run(*arguments, **options)
 

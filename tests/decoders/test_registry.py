@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -217,10 +217,10 @@ class Thief(Loud):
 
 def install(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let there be entry points for classes of this file, and one for a module that is not there."""
-    real = list(registry.entry_points(group=registry.GROUP))
+    real = list(entry_points(group=registry.GROUP))
     added = [EntryPoint(name.lower(), f"{__name__}:{name}", registry.GROUP) for name in names]
     added.append(EntryPoint("absent", "no.such.module:Decoder", registry.GROUP))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [*added, *real])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [*added, *real])
     registry._load.cache_clear()
 
 
@@ -311,7 +311,7 @@ def test_broken_metadata_of_another_package(monkeypatch: pytest.MonkeyPatch) -> 
     def broken(group: str) -> Any:
         raise ValueError("not an entry point")
 
-    monkeypatch.setattr(registry, "entry_points", broken)
+    monkeypatch.setattr("importlib.metadata.entry_points", broken)
     registry._load.cache_clear()
     try:
         assert registry.decoders() == [entry.name for entry in registry.SHIPPED]

@@ -61,7 +61,7 @@ async def test_enter_enlarges_the_detail_and_escape_goes_back(small: Path):
         assert viewed.app.focused is viewed.app.messages_screen.detail.view
         await viewed.press("escape")
         await viewed.until(lambda: viewed.app.focused is viewed.messages, "the list")
-        assert viewed.app.messages_screen.detail.size.height == before
+        await viewed.until(lambda: viewed.app.messages_screen.detail.size.height == before, "the old size")
 
 
 async def test_a_filter_works_while_it_is_typed(small: Path):

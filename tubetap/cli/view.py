@@ -1,5 +1,6 @@
 """`tubetap view`: a recording in the terminal app, finished, cut off or still growing."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ def command(
         raise click.UsageError(
             f"the app needs a terminal; without one: tubetap cat {file}", click.get_current_context()
         )
+    gc.disable()  # until the app shows: what is made by then stays
     from recordings.filters import parse
     from recordings.recording import Recording
     from tui.app import show

@@ -1,5 +1,6 @@
 """The app beside a recording that is being made, a process of its own: it goes where the recording goes."""
 
+import gc
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ def watch_live(file: str, question: str) -> None:
 
     When the recorder is replaced the next file is shown; when whoever started this is gone, it ends.
     """
+    gc.disable()  # until the app shows: what is made by then stays
     from recordings.recording import Recording
     from tui.app import TubetapApp
 

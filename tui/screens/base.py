@@ -43,9 +43,17 @@ class RecordingScreen(Screen[Any]):
 
     def compose(self) -> ComposeResult:
         """Status, body, keys."""
+        self._fit()
         yield self.status
         yield from self.body()
         yield self.key_bar
+
+    def _fit(self) -> None:
+        """Have the classes of the terminal's size before there are widgets, so that each is styled once."""
+        for size, points in zip(
+            self.app.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True
+        ):
+            self.add_class(next(name for least, name in reversed(points) if least <= size), update=False)
 
     def body(self) -> ComposeResult:
         """What stands between the status and the keys."""

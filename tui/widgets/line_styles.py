@@ -1,4 +1,8 @@
-"""How the cells of lines look: the names of their styles, and Textual's style sheet for them."""
+"""How the cells of lines look: the names of their styles, and Textual's style sheet for them.
+
+The styles are components of the app and not of each list: Textual works out all components of a widget anew
+with every change of a class or of the focus above it, and there are a dozen lists.
+"""
 
 STYLES = (
     "dim",
@@ -27,26 +31,28 @@ FAINT = ("dim", "head", "status")
 """Styles that are the text colour, nearer to the background."""
 FAINTNESS = 0.62
 
+COMPONENTS = {f"lines--{name}" for name in STYLES}
+
 CSS = """
-Lines { width: 1fr; height: 1fr; background: $background; color: $foreground; }
-Lines > .lines--bold { text-style: bold; }
-Lines > .lines--head { text-style: bold; }
-Lines > .lines--key { color: $text-primary; }
-Lines > .lines--string { color: $text-success; }
-Lines > .lines--number { color: $text-accent; }
-Lines > .lines--word { color: $text-secondary; text-style: italic; }
-Lines > .lines--ok { color: $text-success; }
-Lines > .lines--warning { color: $text-warning; text-style: bold; }
-Lines > .lines--error { color: $text-error; text-style: bold; }
-Lines > .lines--event { color: $text-primary; }
-Lines > .lines--process { color: $text-accent; }
-Lines > .lines--match { background: $warning; color: $background; text-style: bold; }
-Lines > .lines--cell { text-style: reverse; }
-Lines > .lines--cursor { background: $surface; }
-Lines > .lines--cursor-focus { background: $boost; text-style: bold; }
-Lines > .lines--bar { color: $panel; }
-Lines > .lines--thumb { color: $primary; }
-Lines:ansi > .lines--dim, Lines:ansi > .lines--head, Lines:ansi > .lines--status { text-style: dim; }
-Lines:ansi > .lines--match { text-style: reverse bold; }
-Lines:ansi > .lines--bar { text-style: dim; }
+TubetapApp > .lines--bold { text-style: bold; }
+TubetapApp > .lines--head { text-style: bold; }
+TubetapApp > .lines--key { color: $text-primary; }
+TubetapApp > .lines--string { color: $text-success; }
+TubetapApp > .lines--number { color: $text-accent; }
+TubetapApp > .lines--word { color: $text-secondary; text-style: italic; }
+TubetapApp > .lines--ok { color: $text-success; }
+TubetapApp > .lines--warning { color: $text-warning; text-style: bold; }
+TubetapApp > .lines--error { color: $text-error; text-style: bold; }
+TubetapApp > .lines--event { color: $text-primary; }
+TubetapApp > .lines--process { color: $text-accent; }
+TubetapApp > .lines--match { background: $warning; color: $background; text-style: bold; }
+TubetapApp > .lines--cell { text-style: reverse; }
+TubetapApp > .lines--cursor { background: $surface; }
+TubetapApp > .lines--cursor-focus { background: $boost; text-style: bold; }
+TubetapApp > .lines--bar { color: $panel; }
+TubetapApp > .lines--thumb { color: $primary; }
+TubetapApp:ansi {
+    & > .lines--dim, & > .lines--head, & > .lines--status, & > .lines--bar { text-style: dim; }
+    & > .lines--match { text-style: reverse bold; }
+}
 """

@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from tui.cells import Cell, cut, highlighted, width_of
 from tui.keys import bindings
-from tui.widgets.line_styles import CSS, FAINT, FAINTNESS, STYLES
+from tui.widgets.line_styles import FAINT, FAINTNESS
 
 
 class Lines(Widget, can_focus=True):
@@ -31,9 +31,7 @@ class Lines(Widget, can_focus=True):
 
     has_cursor: ClassVar[bool] = True
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in STYLES}
-
-    DEFAULT_CSS = CSS
+    DEFAULT_CSS = "Lines { width: 1fr; height: 1fr; background: $background; color: $foreground; }"
 
     BINDINGS = bindings(
         "move.down",
@@ -127,11 +125,11 @@ class Lines(Widget, can_focus=True):
         return style
 
     def _component(self, name: str) -> Style:
+        style = self.app.get_component_styles(f"lines--{name}").partial_rich_style
         if name in FAINT and not self.app.native_ansi_color:
             _, _, background, foreground = self.colors
-            faint = Style(color=background.blend(foreground, FAINTNESS).rich_color)
-            return faint + self.get_component_rich_style(f"lines--{name}", partial=True)
-        return self.get_component_rich_style(f"lines--{name}", partial=True)
+            return Style(color=background.blend(foreground, FAINTNESS).rich_color) + style
+        return style
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the screen."""
