@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from mcap.records import Attachment, AttachmentIndex, Header, Metadata, MetadataIndex
 
@@ -30,6 +30,10 @@ from recordings.layout import (
 )
 from recordings.locks import lock_for_writing
 from recordings.version import VERSION
+
+CACHED: Final = 64 << 20
+"""Bytes at the end of a growing file that are left in the system's cache, for who follows it."""
+_GIVE_BACK_EVERY: Final = 16 << 20
 
 
 class Definitions(Protocol):
@@ -69,6 +73,7 @@ class FileSink:
     def __init__(self, path: Path, facts: Mapping[str, str], *, force: bool = False) -> None:
         self._path = path
         self._size = 0
+        self._given_back = 0
         self._summary = Summary()
         self._row_index = RowIndex()
         self._attachments: list[AttachmentIndex] = []
@@ -171,6 +176,22 @@ class FileSink:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise DiskError(f"can't write to {self._path}: {reason}", reason=reason, size=total) from None
         self._size += total
+        if self._size - self._given_back >= _GIVE_BACK_EVERY:
+            self._given_back = self._size
+            self._give_back_cache()
+
+    def _give_back_cache(self) -> None:
+        """Give the cache of what was written some time ago back to the system.
+
+        A large recording would push all else out of it, and every page of it be a new one: writing costs a
+        multiple then. What is not on the disk yet stays, but is sent there: the next call, or one of those
+        after it, gives it back.
+        """
+        end = self._size - CACHED
+        if end > 0 and hasattr(os, "posix_fadvise"):
+            begin = max(0, end - CACHED)
+            with suppress(OSError):
+                os.posix_fadvise(self._file, begin, end - begin, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(file: int, parts: Sequence[bytes], total: int) -> None:
