@@ -20,7 +20,7 @@ ROUTES = (
 
 def run(quick: bool) -> list[Row]:
     """All routes in turn; 500,000 messages each."""
-    count, rounds = (20_000, 1) if quick else (500_000, 2)
+    count, rounds = (20_000, 1) if quick else (500_000, 8)
     names = [name for name in ROUTES if not quick or name in ("direct", "tubetap, recording")]
     cases: dict[str, Callable[[], Values]] = {name: partial(_once, name, count) for name in names}
     rows = interleave("burst", cases, rounds)
