@@ -64,7 +64,10 @@ class Capture:
                 if stream is None:
                     self._lost(time_ns, "recorder", len(payload), time_ns, connection, _UNKNOWN)
                 else:
-                    self._events(stream, time_ns, stream.parser.feed(payload))
+                    if kind and stream.connection.publications is not None:
+                        payload = payload[self._copies(stream.connection, time_ns, payload) :]
+                    if payload:
+                        self._events(stream, time_ns, stream.parser.feed(payload))
             else:
                 self._fact(kind, connection, time_ns, json.loads(bytes(payload)))
         except DiskError as error:
@@ -118,6 +121,27 @@ class Capture:
         self.record(records.Process(time_ns=time_ns, pid=pid, state="exited", exit_code=exit_code))
 
     # The hot path.
+
+    def _copies(self, connection: Connection, time_ns: int, data: memoryview) -> int:
+        """Take the copies of known messages that a subscriber's chunk begins with; return their bytes."""
+        assert connection.publications is not None
+        size, numbers = connection.publications.echoes(connection.id, data, connection.out.parser)
+        count = len(numbers)
+        if count and numbers[-1] - numbers[0] == count - 1:  # they only ever grow
+            self._writer.delivered(connection.id, numbers[0], time_ns, count)
+            return size
+        start = 0
+        for end in range(1, count + 1):
+            if end == count or numbers[end] != numbers[end - 1] + 1:
+                self._writer.delivered(connection.id, numbers[start], time_ns, end - start)
+                start = end
+        return size
+
+    def _settle(self, stream: Stream) -> None:
+        """Bring a stream's parser up to date."""
+        connection = stream.connection
+        if connection.publications is not None and stream.direction == "out":
+            connection.publications.settle(connection.id, stream.parser)
 
     def _events(self, stream: Stream, time_ns: int, events: list[Event]) -> None:
         messages: list[Frames] = []
@@ -307,6 +331,7 @@ class Capture:
         connection = self._connections.pop(number, None)
         if connection is None:
             return
+        self._settle(connection.out)
         if connection.publications is not None:
             connection.publications.leave(number)
         for stream in (connection.into, connection.out):
@@ -323,6 +348,8 @@ class Capture:
         stage = fact.get("stage", "tee")
         self._lost(time_ns, stage, fact["bytes"], fact["since_ns"], connection or None, _LOSSES[stage])
         stream = self._streams.get(connection << 1 | fact["kind"]) if "kind" in fact else None
+        if stream is not None:
+            self._settle(stream)
         if stream is not None and stream.parser.opaque is None:
             unfinished = stream.parser.unfinished
             if unfinished:

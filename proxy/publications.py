@@ -11,12 +11,17 @@ from collections import deque
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from decoders.zmtp import StreamParser
+from proxy.echoes import Echoes
+
 __all__ = ["Publications"]
 
 _MOST_MESSAGES = 1 << 17
 _MOST_BYTES = 64 << 20
 _MOST_MISSED = 1 << 12
 _MOST_MISSED_BYTES = 16 << 20
+_MOST_ECHOED = 4 << 20
+_MOST_BEGUN = 64 << 10
 
 Frames = Sequence[bytes]
 Key = tuple[int, int]
@@ -28,7 +33,7 @@ class _Publication:
     Of a message whose `frames` were let go there is still its `digest`.
     """
 
-    __slots__ = ("digest", "frames", "key", "message", "next", "places", "size")
+    __slots__ = ("digest", "end", "frames", "key", "message", "next", "places", "size")
 
     def __init__(self, message: int, frames: Frames | None, size: int) -> None:
         self.message = message
@@ -36,6 +41,7 @@ class _Publication:
         self.size = size
         self.key: Key | None = None
         self.digest = b""
+        self.end = -1  # see `echoes.Echoed`
         self.places = 0
         self.next: _Publication | None = None
 
@@ -93,10 +99,17 @@ class Publications:
     them.
 
     At most `most_messages` wait for a connection that lags; of those, at most `most_bytes` bytes are kept
-    as they are, older ones as a digest. A copy later than that counts as a message of its own.
+    as they are, older ones as a digest. A copy later than that counts as a message of its own. Copies within
+    the last `most_echoed` bytes, or up to twice as many, are found without being parsed.
     """
 
-    def __init__(self, *, most_messages: int = _MOST_MESSAGES, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        most_messages: int = _MOST_MESSAGES,
+        most_bytes: int = _MOST_BYTES,
+        most_echoed: int = _MOST_ECHOED,
+    ) -> None:
         self._most_messages = most_messages
         self._most_bytes = most_bytes
         self._head = self._tail = _Publication(-1, None, -1)
@@ -107,6 +120,7 @@ class Publications:
         self._bytes = 0
         self._first_kept = self._head  # the last one whose frames were let go, or the head
         self._index: dict[Key, deque[_Publication]] | None = None  # made when first needed
+        self._echoes = Echoes[_Publication](most_echoed)
 
     @property
     def waiting(self) -> int:
@@ -131,14 +145,43 @@ class Publications:
             self.join(connection)
 
     def leave(self, connection: int) -> None:
-        """Forget a connection."""
+        """Forget a connection; `settle` it first if its parser is still needed."""
         self._waiting.discard(connection)
+        if connection in self._echoes:
+            self._echoes.stop(connection)
         self._missed.pop(connection, None)
         place = self._places.pop(connection, None)
         if place is not None:
             place.places -= 1
             if place is self._head:
                 self._trim()
+
+    def echoes(self, connection: int, data: memoryview, parser: StreamParser) -> tuple[int, Sequence[int]]:
+        """Take the copies that `data` begins with without parsing them.
+
+        Returns how many bytes those are, and the messages' numbers. The rest is for `parser`, which is the
+        one of what the connection carries, and up to date then.
+        """
+        echoes = self._echoes
+        place = self._places[connection]
+        if connection not in echoes:
+            if place.next is None or not parser.placed or parser.unfinished > _MOST_BEGUN:
+                return 0, ()
+            if not echoes.begin(connection, place.end, parser.begun):
+                return 0, ()
+        size, numbers, last = echoes.follow(connection, data)
+        if size:
+            self._waiting.discard(connection)
+        if last is not None and last.message > place.message:
+            self._move(connection, place, last)
+        if size < len(data):
+            self.settle(connection, parser)
+        return size, numbers
+
+    def settle(self, connection: int, parser: StreamParser) -> None:
+        """Bring the parser of what a connection carries up to date."""
+        if connection in self._echoes:
+            parser.restart(self._echoes.stop(connection), after=self._places[connection].frames)
 
     def numbers(self, connection: int, messages: Sequence[Frames], first_new: int) -> Sequence[int]:
         """Return the number of each of `messages`, which a connection carried one after the other: that of
@@ -192,6 +235,7 @@ class Publications:
         new = _Publication(message, frames, sum(map(len, frames)))
         self._tail.next = new
         self._tail = new
+        self._echoes.append(new, frames, new.size)
         self._count += 1
         self._bytes += new.size
         if self._index is not None:

@@ -1,6 +1,7 @@
 """Frames as bytes: the little of ZMTP that a proxy must write when it changes a message on its way."""
 
 from collections.abc import Sequence
+from struct import Struct
 
 MORE = 0x01
 LONG = 0x02
@@ -11,8 +12,13 @@ def message_bytes(frames: Sequence[bytes]) -> bytes:
     """Return a multipart message as it goes over the wire; `frames` must not be empty."""
     if not frames:
         raise ValueError("a message has at least one frame")
-    last = len(frames) - 1
-    return b"".join(frame_bytes(frame, 0 if index == last else MORE) for index, frame in enumerate(frames))
+    parts: list[bytes] = []
+    for frame in frames:
+        size = len(frame)
+        parts += (_MORE_HEADS[size] if size < 256 else _long_head(MORE, size), frame)
+    size = len(frames[-1])
+    parts[-2] = _LAST_HEADS[size] if size < 256 else _long_head(0, size)
+    return b"".join(parts)
 
 
 def command_bytes(name: bytes, body: bytes = b"") -> bytes:
@@ -26,4 +32,13 @@ def frame_bytes(body: bytes, flags: int) -> bytes:
     """Return one frame with the short size when it fits, the long one when not, as every peer writes it."""
     if len(body) < 256:
         return bytes((flags, len(body))) + body
-    return bytes((flags | LONG,)) + len(body).to_bytes(8, "big") + body
+    return _long_head(flags, len(body)) + body
+
+
+def _long_head(flags: int, size: int) -> bytes:
+    return _LONG_HEAD.pack(flags | LONG, size)
+
+
+_LONG_HEAD = Struct(">BQ")
+_LAST_HEADS = [bytes((0, size)) for size in range(256)]
+_MORE_HEADS = [bytes((MORE, size)) for size in range(256)]

@@ -5,11 +5,12 @@ a frame boundary. It is total: whatever the bytes, `feed` returns events and kee
 stream is cut into chunks makes no difference to the events.
 """
 
+from collections.abc import Sequence
 from struct import Struct
 
 from decoders.zmtp.boundary import Beginning, beginning_of, find_message
 from decoders.zmtp.commands import Malformed, command_event, command_name
-from decoders.zmtp.encoding import COMMAND, LONG, MORE
+from decoders.zmtp.encoding import COMMAND, LONG, MORE, frame_bytes
 from decoders.zmtp.events import Command, Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
 
 MAX_MESSAGE = 1 << 30
@@ -114,6 +115,30 @@ class StreamParser:
         frames = sum(len(frame) + (9 if len(frame) > 255 else 2) for frame in self._frames)
         body = 9 + sum(map(len, self._body)) if self._missing else 0
         return frames + body + len(self._rest)
+
+    @property
+    def placed(self) -> bool:
+        """Whether it knows where in the traffic, and in a message, the stream stands."""
+        return self._ready and not self._searching and self.opaque is None
+
+    @property
+    def begun(self) -> bytes:
+        """The unfinished message so far, as every peer writes it; what was searched is not kept."""
+        frames = b"".join([frame_bytes(frame, MORE) for frame in self._frames])
+        if not self._missing:
+            return frames + self._rest
+        body = b"".join(self._body)
+        size = len(body) + self._missing
+        return b"".join((frames, bytes((self._flags,)), size.to_bytes(8, "big"), body))
+
+    def restart(self, begun: bytes, after: Sequence[bytes] | None = None) -> None:
+        """Forget the unfinished message and go on as if `begun`, of another one, had come in its place;
+        `after` are the frames of the message before it, where they are known."""
+        self._rest, self._frames, self._body = b"", [], []
+        self._size = self._missing = 0
+        if after:
+            self.beginning = beginning_of(after)
+        self.feed(begun)
 
     def resync(self, *, socket_type: str = "", like: Beginning | None = None) -> None:
         """Begin in the middle of a stream, its handshake past: at the next chunk that starts with a frame,
