@@ -160,7 +160,7 @@ def _large(folder: Path, rows: int) -> Values:
     path = folder / "large.mcap"
     big_recording(path, messages=rows)
     terminal = Terminal(folder, path, "recorded")
-    opened = terminal.sees("# time") + terminal.sees(f"{rows + 7:,} messages")
+    opened = terminal.sees("from > to") + terminal.sees(f"{rows + 7:,} messages")
     keys = [terminal.key(key) for key in KEYS]
     typed: list[float] = []
     for filter_text in FILTERS:
