@@ -1,8 +1,8 @@
 """What a publisher sent last, as the bytes on the wire: copies are found in it without being parsed.
 
 Each subscriber is sent the same bytes. Once they were parsed on the connection where they came first, those
-of the others need only be compared: at a seventh of the cost with messages of 300 bytes. `Publications` knows
-where in the list of messages each connection stands; here it is a place in the bytes.
+of the others need only be compared. `Publications` knows where in the list of messages each connection
+stands; here it is a place in the bytes.
 """
 
 from bisect import bisect_right
@@ -28,7 +28,7 @@ Item = TypeVar("Item", bound=Echoed)
 class Echoes(Generic[Item]):
     """The bytes of consecutive messages, and which connections get nothing else.
 
-    A connection that is `following` stands at a byte, maybe within a message. Between `most_bytes` and twice
+    A connection in it follows: it stands at a byte, maybe within a message. Between `most_bytes` and twice
     as many are kept. Places count from the very first byte.
     """
 

@@ -15,9 +15,9 @@ def message_bytes(frames: Sequence[bytes]) -> bytes:
     parts: list[bytes] = []
     for frame in frames:
         size = len(frame)
-        parts += (_MORE_HEADS[size] if size < 256 else _long_head(MORE, size), frame)
+        parts += (_MORE_HEADS[size] if size < 256 else long_head(MORE, size), frame)
     size = len(frames[-1])
-    parts[-2] = _LAST_HEADS[size] if size < 256 else _long_head(0, size)
+    parts[-2] = _LAST_HEADS[size] if size < 256 else long_head(0, size)
     return b"".join(parts)
 
 
@@ -32,10 +32,11 @@ def frame_bytes(body: bytes, flags: int) -> bytes:
     """Return one frame with the short size when it fits, the long one when not, as every peer writes it."""
     if len(body) < 256:
         return bytes((flags, len(body))) + body
-    return _long_head(flags, len(body)) + body
+    return long_head(flags, len(body)) + body
 
 
-def _long_head(flags: int, size: int) -> bytes:
+def long_head(flags: int, size: int) -> bytes:
+    """Return the flags and the size of a frame of `size` bytes, in the long form."""
     return _LONG_HEAD.pack(flags | LONG, size)
 
 

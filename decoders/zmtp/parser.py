@@ -10,7 +10,7 @@ from struct import Struct
 
 from decoders.zmtp.boundary import Beginning, beginning_of, find_message
 from decoders.zmtp.commands import Malformed, command_event, command_name
-from decoders.zmtp.encoding import COMMAND, LONG, MORE, frame_bytes
+from decoders.zmtp.encoding import COMMAND, LONG, MORE, frame_bytes, long_head
 from decoders.zmtp.events import Command, Event, Greeting, Message, Opaque, Ready, Resynced, Subscription
 
 MAX_MESSAGE = 1 << 30
@@ -129,7 +129,7 @@ class StreamParser:
             return frames + self._rest
         body = b"".join(self._body)
         size = len(body) + self._missing
-        return b"".join((frames, bytes((self._flags,)), size.to_bytes(8, "big"), body))
+        return b"".join((frames, long_head(self._flags, size), body))
 
     def restart(self, begun: bytes, after: Sequence[bytes] | None = None) -> None:
         """Forget the unfinished message and go on as if `begun`, of another one, had come in its place;
