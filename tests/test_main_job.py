@@ -209,6 +209,7 @@ def test_cat_and_info_while_it_is_written_and_cut_off(project: Path) -> None:
         env=environment(project),
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # in a terminal's foreground, the program is taken to have had its Ctrl-C
     )
     try:
         assert process.stdout is not None

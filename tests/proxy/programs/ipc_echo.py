@@ -26,7 +26,7 @@ def talk(context, address):
             "last_endpoint": router.last_endpoint.decode(),
             "names": sorted(os.listdir(os.path.dirname(path))) if os.path.isabs(path) else [],
             "context_manager": hasattr(result, "__enter__"),
-            "sys_path": [entry for entry in sys.path if "tubetap" in entry or entry.endswith("agent")],
+            "sys_path": sys.path,
         }
 
 
