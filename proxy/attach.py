@@ -4,14 +4,13 @@ Nothing is restarted and nothing stands in the path, so some things can't be see
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from decoders.text import safe
 from proxy.errors import ProxyError
-from proxy.output import reserve_output, session_facts
+from proxy.output import reserve_output, say, session_facts
 from proxy.run import RunResult, Telling
 from proxy.session import BUFFER_BYTES, RelayProgram, Session
 from proxy.standing import record_until_told, say_result
@@ -88,14 +87,14 @@ def attach(
     def heard(fact: dict[str, Any]) -> None:
         telling(fact)
         if fact["kind"] == "joined" and not silent:
-            _say(f"node {fact['node']} is announced: listening to it too")
+            say(f"node {fact['node']} is announced: listening to it too")
 
     def started() -> None:
         if not silent:
             nodes = ", ".join(each.node or "" for each in tube.outboxes)
-            _say(f"listening to {tube.runner}: {nodes}")
-            _say(f"not seen this way: {UNSEEN}")
-            _say("recording until the tube ends, or Ctrl-C")
+            say(f"listening to {tube.runner}: {nodes}")
+            say(f"not seen this way: {UNSEEN}")
+            say("recording until the tube ends, or Ctrl-C")
 
     session = Session(
         path,
@@ -122,7 +121,3 @@ def _facts(tube: Tube) -> dict[str, str]:
         **({"command": json.dumps(list(argv_of(pid)))} if pid is not None and argv_of(pid) else {}),
         **session_facts(),
     }
-
-
-def _say(text: str) -> None:
-    print(f"tubetap: {safe(text)}", file=sys.stderr, flush=True)

@@ -4,17 +4,15 @@ The programs are told to connect to LISTEN in place of CONNECT; what is bound at
 """
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from decoders.text import safe
 from proxy.addresses import Bound, bind, parse
 from proxy.errors import ProxyError
 from proxy.forwarding import Forward
 from proxy.layout import place
-from proxy.output import reserve_output, session_facts
+from proxy.output import reserve_output, say, session_facts
 from proxy.run import RunResult, Telling
 from proxy.session import BUFFER_BYTES, RelayProgram, Session
 from proxy.standing import record_until_told, say_result
@@ -136,7 +134,7 @@ def _session(
             what = f"nobody at {fact['address']} yet ({fact.get('reason', '')}): trying again until there is"
             if fact["kind"] == "reached":
                 what = f"{fact['address']} is there now"
-            print(f"tubetap: {safe(what)}", file=sys.stderr, flush=True)
+            say(what)
 
     return Session(
         path,
@@ -161,7 +159,7 @@ def _started(links: Sequence[Forward], bound: Sequence[Bound], *, quiet: bool) -
     for link in links:
         whose = f" of {link.node}" if link.node and link.role == "node outbox" else ""
         role = "" if link.role == "other" else f" ({link.role}{whose})"
-        print(f"tubetap: {link.listen} leads to {link.connect}{role}", file=sys.stderr)
+        say(f"{link.listen} leads to {link.connect}{role}")
         if not link.listen.is_local:
-            print(f"tubetap: {link.listen} is open to the network, without a password", file=sys.stderr)
-    print("tubetap: recording until Ctrl-C", file=sys.stderr, flush=True)
+            say(f"{link.listen} is open to the network, without a password")
+    say("recording until Ctrl-C")

@@ -1,18 +1,28 @@
-"""Where a recording goes, and the line at the end that says what is in it."""
+"""Where a recording goes, and what is said of it on standard error."""
 
+import contextlib
 import os
 import platform
+import sys
 from datetime import datetime
 from pathlib import Path
 
+from decoders.text import safe
 from proxy.errors import ProxyError
 from proxy.launch import working_folder
 from proxy.report import SessionReport
 from proxy.reservation import FileExists, reserve
 
-__all__ = ["closing_line", "recordings_directory", "reserve_output", "session_facts"]
+__all__ = ["closing_line", "recordings_directory", "reserve_output", "say", "session_facts"]
 
 _MOST_NAMED = 3
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, on standard error; in vain if it has been closed, as that must not end
+    a recording."""
+    with contextlib.suppress(OSError):
+        print(f"tubetap: {safe(text)}", file=sys.stderr, flush=True)
 
 
 def recordings_directory() -> Path:

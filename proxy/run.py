@@ -8,7 +8,6 @@ terminal, the program reads nothing and what it prints goes into the recording.
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, Self
 
-from decoders.text import safe
 from proxy.interpose import attachments, environment, program_name, remedy
-from proxy.output import closing_line, recordings_directory, reserve_output, session_facts
+from proxy.output import closing_line, recordings_directory, reserve_output, say, session_facts
 from proxy.program import CommandError, Pipes, Program
 from proxy.report import SessionReport
 from proxy.reservation import remove_empty
@@ -127,14 +125,15 @@ class Telling:
             for path in fact["paths"]:
                 if path not in self._told:
                     self._told.add(path)
-                    print(f"tubetap: {safe(path)} written", file=sys.stderr, flush=True)
+                    say(f"{path} written")
 
 
 class _Signals:
     """Hands on the signals that reach only us; those of the terminal's keys reach the program anyway.
 
     Before there is a program they end the run. After it, while the recording is being finished, the first
-    asks for patience and the next gives up on it. SIGUSR1 is for `dump` if there is one.
+    asks for patience and the next gives up on it, but for a hang-up, which is no impatience. SIGUSR1 is for
+    `dump` if there is one.
     """
 
     def __init__(self, dump: Callable[[], None] | None) -> None:
@@ -163,11 +162,13 @@ class _Signals:
             raise SystemExit(128 + number)
         if not self.program.ended:
             self.program.hand_on(number)
+        elif number == signal.SIGHUP:
+            return
         elif self._asked:
             raise KeyboardInterrupt
         else:
             self._asked = True
-            print("tubetap: finishing the recording; interrupt again to leave it cut off", file=sys.stderr)
+            say("finishing the recording; interrupt again to leave it cut off")
 
 
 _FORWARDED = (
@@ -190,17 +191,14 @@ def _watch(viewer: Viewer, session: Session, program: Program) -> None:
         else:
             viewer.tidy_terminal()
             session.note(f"the viewer ended with code {code}; the recording went on")
-            print("tubetap: the viewer broke; the program goes on (Ctrl-C ends it)", file=sys.stderr)
+            say("the viewer broke; the program goes on (Ctrl-C ends it)")
         return
 
 
 def _say_cut_off(path: Path) -> None:
     remove_empty(path)
     if path.exists():
-        print(
-            f"tubetap: {safe(str(path))} is cut off: tubetap recover makes a clean file of it",
-            file=sys.stderr,
-        )
+        say(f"{path} is cut off: tubetap recover makes a clean file of it")
 
 
 def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
@@ -214,7 +212,7 @@ def _result(code: int, report: SessionReport, *, quiet: bool) -> RunResult:
     result = RunResult(code, report.recordings, report.messages, report.losses, notes)
     if not quiet:
         for note in notes:
-            print(f"tubetap: {safe(note)}", file=sys.stderr)
+            say(note)
         if report.recordings and report.endpoints:
-            print(f"tubetap: {safe(closing_line(report))}", file=sys.stderr)
+            say(closing_line(report))
     return result

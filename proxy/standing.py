@@ -6,15 +6,13 @@ For the ways in that start no program of their own, so that there is none whose 
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
-from decoders.text import safe
-from proxy.output import closing_line
+from proxy.output import closing_line, say
 from proxy.report import SessionReport
 from proxy.run import RunResult
 from proxy.session import Session
@@ -53,9 +51,7 @@ def record_until_told(
                     shown.tidy_terminal()
                     shown = None
                     session.note(f"the viewer ended with code {code}; the recording went on")
-                    print(
-                        "tubetap: the viewer broke; the recording goes on (Ctrl-C ends it)", file=sys.stderr
-                    )
+                    say("the viewer broke; the recording goes on (Ctrl-C ends it)")
                 time.sleep(_GLANCE_S)
             report = session.finish()
         except BaseException:
@@ -73,14 +69,15 @@ def record_until_told(
 
 @contextlib.contextmanager
 def _signals(session: Session) -> Iterator[threading.Event]:
-    """Turn the signals that end a program into an event; the second one is a KeyboardInterrupt."""
+    """Turn the signals that end a program into an event; the second one is a KeyboardInterrupt,
+    but for a hang-up, which is no impatience."""
     told = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         if number == _DUMP:
             session.dump()
             return
-        if told.is_set():
+        if told.is_set() and number != signal.SIGHUP:
             raise KeyboardInterrupt
         told.set()
 
@@ -104,8 +101,8 @@ def say_result(report: SessionReport, notes: list[str], *, quiet: bool, tail: st
     notes = [*report.problems, *notes]
     if not quiet:
         for note in notes:
-            print(f"tubetap: {safe(note)}", file=sys.stderr)
+            say(note)
         if report.recordings:
-            print(f"tubetap: {safe(closing_line(report) + tail)}", file=sys.stderr)
+            say(closing_line(report) + tail)
     failed = any(problem.startswith("the relay ") for problem in report.problems)
     return RunResult(FAILED if failed else 0, report.recordings, report.messages, report.losses, notes)

@@ -211,6 +211,18 @@ def test_leaving_the_viewer_ends_what_the_program_leaves_behind(place: Place) ->
     assert not place.leftovers()
 
 
+def test_a_terminal_that_is_closed_leaves_a_complete_recording(place: Place) -> None:
+    """The viewer goes at once, the program takes its time: by then there is nobody to tell that it broke."""
+    slow = PROGRAM.replace("signal.SIGINT, lambda *a:", "signal.SIGHUP, lambda *a: time.sleep(1) or")
+    terminal = Terminal(place, program=slow)
+    viewer(place)
+    until(lambda: b"hello" in terminal.output)
+    os.close(terminal.parent)
+    terminal.process.wait(30)
+    assert "line one" in output_lines(place)
+    assert not place.leftovers()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_reach_the_program_beside_a_viewer(place: Place, number: signal.Signals) -> None:
     """It has a session of its own, so that no key or hang-up of the terminal reaches it but through us."""

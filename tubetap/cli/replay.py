@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from decoders.text import safe
+from proxy.output import say
 from tubetap.cli.replay_modes import mode_of
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Replay:
                     tolerance=Tolerance(options["rtol"], options["atol"]),
                     trust_recording=options["trust_recording"],
                 ),
-                say=_say,
+                say=say,
                 controls=keys,
             )
         self._print(verdict.lines(), verdict.to_json())
@@ -226,7 +226,7 @@ class Replay:
                     remap=self._remap,
                     trust_recording=self._options["trust_recording"],
                 ),
-                say=_say,
+                say=say,
                 controls=keys,
             )
         self._print(conversation.lines(), conversation.to_json())
@@ -260,7 +260,7 @@ class Replay:
                         remap=self._remap,
                         trust_recording=self._options["trust_recording"],
                     ),
-                    say=_say,
+                    say=say,
                     controls=keys,
                     published=published,
                 )
@@ -321,7 +321,7 @@ class Replay:
             return
         if self._options["debugger"] == "pdb":
             raise click.UsageError("--step and --debugger pdb both want the keyboard: use one of them")
-        _say(KEYS_HELP)
+        say(KEYS_HELP)
         with Keyboard(KEYS) as keyboard:
             yield keyboard
 
@@ -331,10 +331,6 @@ class Replay:
         else:
             for line in lines:
                 click.echo(line)
-
-
-def _say(text: str) -> None:
-    print(f"tubetap: {safe(text)}", file=sys.stderr, flush=True)
 
 
 def _nanoseconds(seconds: float, zero: int | None = None) -> Any:

@@ -1,11 +1,10 @@
 """`tubetap run`: start a program with tubetap in the path of its sockets. See `proxy.run`."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from decoders.text import safe
+from proxy.output import say
 from proxy.run import CommandError, run
 from tubetap.cli.recording import (
     buffer_option,
@@ -64,7 +63,7 @@ def command(
             keeping=keeping,
         )
     except CommandError as error:
-        print(f"tubetap: {safe(str(error))}", file=sys.stderr)
+        say(str(error))
         return error.exit_code
     return result.exit_code
 
