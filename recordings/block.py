@@ -7,7 +7,6 @@ is missing or damaged.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 import zstandard
 
+from recordings.checksum import crc32
 from recordings.columns import Column, Integers, pack, unpack
 from recordings.compression import decompress
 from recordings.container import RECORD, Damage
@@ -155,7 +155,7 @@ def encode_content(block: Block, follows: int = 0) -> bytes:
     packed = _compressor.compress(_encoder.encode(body))
     first = int(block.id[0]) if len(block) else 0
     head = _HEAD.pack(SIGNATURE, 0, len(block), first, follows)
-    crc = zlib.crc32(packed, zlib.crc32(head[12:]))
+    crc = crc32(packed, crc32(head[12:]))
     return b"".join((SIGNATURE, crc.to_bytes(4, "little"), head[12:], packed))
 
 
@@ -180,7 +180,7 @@ def decode_content(content: bytes | memoryview) -> Block:
     rows, _, follows = read_head(content)
     if rows > MAX_ROWS or (follows and rows * BYTES_PER_ROW > follows):
         raise Damage("a block claims more rows than there can be")
-    if zlib.crc32(memoryview(content)[12:]) != int.from_bytes(content[8:12], "little"):
+    if crc32(memoryview(content)[12:]) != int.from_bytes(content[8:12], "little"):
         raise Damage("a block has the wrong checksum")
     packed = decompress("zstd", content[_HEAD.size :], None, limit=min(MAX_BLOCK, MAX_DECOMPRESSED))
     try:

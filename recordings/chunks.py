@@ -5,8 +5,7 @@ once a chunk, on whole columns. Schema and channel records stand at the front of
 a chunk is then readable on its own, and files recovered by other tools stay valid.
 """
 
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recordings.block import MAX_RUN, Block, Runs, encode_record, no_runs
+from recordings.checksum import crc32
 from recordings.columns import Integers, groups
 from recordings.compression import Compression, compress
 from recordings.container import CHUNK, MAX_TIME, MESSAGE, MESSAGE_FIELDS, RECORD, Opcode
@@ -36,6 +36,7 @@ HEAD_DTYPE: Final = np.dtype(
 
 _HEAD_BYTES: Final = np.arange(MESSAGE.size)
 _MAX_32: Final = (1 << 32) - 1
+_MOST_PARTS: Final = 32  # one copy of a usual chunk costs less than so many parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,45 +197,49 @@ def seal(
     front = b"".join((*schemas.values(), *(channel.record for channel in used)))
     lengths = heads["length"].astype(np.int64) + RECORD.size
     offsets = np.cumsum(lengths) - lengths + len(front)
-    data = b"".join((front, *parts))
+    contents = [front, *parts]
+    if len(contents) > _MOST_PARTS:
+        contents = [b"".join(contents)]
     times = heads["log_time"].astype(np.int64)
     block = _block(pending, used, heads, times, offsets)
     block.runs = runs
-    sealed = seal_data(data, block, heads["channel"], times, offsets, mode)
+    sealed = seal_data(contents, block, heads["channel"], times, offsets, mode)
     return replace(sealed, records=tuple(pending.records))
 
 
 def seal_data(
-    data: bytes,
+    data: Sequence[bytes],
     block: Block,
     channel: NDArray[np.uint16],
     times: Integers,
     offsets: Integers,
     mode: Compression,
 ) -> SealedChunk:
-    """The bytes of the chunk with these records, whose messages have the given channels, times and
-    offsets."""
+    """The bytes of the chunk with these records, which may be cut anywhere; its messages have the given
+    channels, times and offsets."""
     compression, packed = compress(data, mode)
+    size, packed_size = sum(map(len, data)), sum(map(len, packed))
+    crc = 0
+    for part in data:
+        crc = crc32(part, crc)
     name = compression.encode()
     start, end = int(times.min()), int(times.max())
-    length = CHUNK.size + 4 + len(name) + 8 + len(packed)
+    length = CHUNK.size + 4 + len(name) + 8 + packed_size
     head = b"".join(
         (
             RECORD.pack(Opcode.CHUNK, length),
-            CHUNK.pack(start, end, len(data), zlib.crc32(data)),
+            CHUNK.pack(start, end, size, crc),
             len(name).to_bytes(4, "little"),
             name,
-            len(packed).to_bytes(8, "little"),
+            packed_size.to_bytes(8, "little"),
         )
     )
-    chunk_length = len(head) + len(packed)
+    chunk_length = len(head) + packed_size
     index, index_offsets, counts = _message_index(channel, times, offsets, chunk_length)
     block.chunks = [(0, len(block))]
     return SealedChunk(
-        parts=(encode_record(block, chunk_length + len(index)), head, packed, index),
-        place=ChunkPlace(
-            start, end, chunk_length, compression, len(packed), len(data), index_offsets, len(index)
-        ),
+        parts=(encode_record(block, chunk_length + len(index)), head, *packed, index),
+        place=ChunkPlace(start, end, chunk_length, compression, packed_size, size, index_offsets, len(index)),
         rows=len(block),
         errors=int(np.count_nonzero(block.flags & Flag.ERROR)),
         counts=counts,

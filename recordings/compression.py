@@ -5,6 +5,7 @@ quarters, at a cost that decides how fast a recorder can be. So each chunk is tr
 as it is if that saves too little.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import zstandard
@@ -22,21 +23,33 @@ _SAMPLES: Final = 4
 _compressor = zstandard.ZstdCompressor(level=1)
 
 
-def compress(data: bytes, mode: Compression) -> tuple[str, bytes]:
-    """MCAP's name of the compression, and the data in it."""
-    if mode == "none" or len(data) > MAX_DECOMPRESSED // 2 or (mode == "auto" and not _pays(data)):
-        return "", data
-    packed = _compressor.compress(data)
-    return ("zstd", packed) if len(packed) < len(data) else ("", data)
+def compress(parts: Sequence[bytes], mode: Compression) -> tuple[str, Sequence[bytes]]:
+    """MCAP's name of the compression, and in it the data that the parts are together."""
+    size = sum(map(len, parts))
+    if mode == "none" or size > MAX_DECOMPRESSED // 2 or (mode == "auto" and not _pays(parts, size)):
+        return "", parts
+    packed = _compressor.compress(b"".join(parts))
+    return ("zstd", (packed,)) if len(packed) < size else ("", parts)
 
 
-def _pays(data: bytes) -> bool:
-    if len(data) <= _SAMPLE * _SAMPLES:
+def _pays(parts: Sequence[bytes], size: int) -> bool:
+    if size <= _SAMPLE * _SAMPLES:
         return True
-    step = len(data) // _SAMPLES
-    view = memoryview(data)
-    sample = b"".join(view[start : start + _SAMPLE] for start in range(0, step * _SAMPLES, step))
+    step = size // _SAMPLES
+    sample = b"".join(_cut(parts, start) for start in range(0, step * _SAMPLES, step))
     return len(_compressor.compress(sample)) < WORTHWHILE * len(sample)
+
+
+def _cut(parts: Sequence[bytes], start: int) -> bytes:
+    """A sample's worth of bytes from `start` on."""
+    piece = b""
+    for part in parts:
+        if start < len(part):
+            piece += part[start : start + _SAMPLE - len(piece)]
+        if len(piece) == _SAMPLE:
+            break
+        start = max(0, start - len(part))
+    return piece
 
 
 def decompress(

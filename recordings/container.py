@@ -5,7 +5,6 @@ memory and with every length checked, because a file comes from a stranger. Sour
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import McapRecord
 
+from recordings.checksum import crc32
 from recordings.errors import RecordingError
 
 RECORD: Final = struct.Struct("<BQ")
@@ -184,7 +184,7 @@ def read_chunk_head(content: bytes | memoryview, length: int) -> ChunkHead:
 
 def check_crc(data: bytes | memoryview, expected: int, what: str) -> None:
     """Damage unless the CRC32 of `data` is `expected`, or `expected` is 0 (not given)."""
-    if expected and zlib.crc32(data) != expected:
+    if expected and crc32(data) != expected:
         raise Damage(f"{what}: wrong checksum, the file is damaged there")
 
 

@@ -2,7 +2,6 @@
 summary section at its end. Little is kept in memory for that, however long the recording becomes.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +19,7 @@ from mcap.records import (
 )
 
 from recordings.block import Block, merge
+from recordings.checksum import crc32
 from recordings.chunks import ChunkPlace, SealedChunk
 from recordings.container import RECORD, Opcode, encode
 from recordings.layout import MAGIC
@@ -107,7 +107,7 @@ def end_of_file(offset: int, groups: Sequence[tuple[int, bytes]]) -> bytes:
     body = b"".join(data for _, data in groups) + encode(*offsets)
     footer = Footer(summary_start=summary_start, summary_offset_start=position, summary_crc=0)
     head = encode(footer)[:-4]
-    crc = zlib.crc32(head, zlib.crc32(body))
+    crc = crc32(head, crc32(body))
     return b"".join((data_end, body, head, crc.to_bytes(4, "little"), MAGIC))
 
 

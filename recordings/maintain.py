@@ -82,7 +82,9 @@ def _recover(file: int, source: Path, target: Path, *, force: bool) -> Recovered
                         continue
                     heads = read_heads(chunk.data, chunk.messages)
                     times = heads["log_time"].clip(max=MAX_TIME).astype("int64")
-                    sink.write(seal_data(chunk.data, block, heads["channel"], times, chunk.messages, "auto"))
+                    sink.write(
+                        seal_data((chunk.data,), block, heads["channel"], times, chunk.messages, "auto")
+                    )
                     definitions.records.update(chunk.definitions)
                     messages += len(block)
                     chunks += 1
