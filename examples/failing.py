@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 
 HERE = Path(__file__).parent
@@ -14,8 +14,8 @@ def main() -> int:
     """Process epoch after epoch; 1 when a node raised."""
     sys.path.insert(0, str(HERE))
     tube = Tube.from_specification(str(HERE / "failing.yaml"))
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     with ZMQRunner(tube) as runner:
         try:
             for _ in range(20):

@@ -1,12 +1,13 @@
 """The recorder's process: writes what the relay moves into a file.
 
-Until there is something to record it only waits, and has loaded next to nothing. It ends when both the relay
-and the supervisor have ended. If it is killed, traffic goes on and the supervisor starts another one, which
-writes to a file of its own. If everybody else was killed, it puts the program's sockets back.
+Until there is something to record it only waits. It ends when both the relay and the supervisor have ended.
+If it is killed, traffic goes on and the supervisor starts another one, which writes to a file of its own. If
+everybody else was killed, it puts the program's sockets back.
 """
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -26,6 +27,10 @@ from proxy.reservation import remove_empty
 __all__ = ["main", "order_bytes"]
 
 _LENGTH = 8
+_NEEDED = ("proxy.intake", "recordings.keeping", "recordings.writers")
+_LOADING_AFTER_S = 0.15
+"""After which wait what it takes to record is loaded although nothing has come: a short program ends before,
+and with a longer one it would compete just when that begins to talk, as when noob starts its nodes."""
 
 
 def main(arguments: list[str]) -> None:
@@ -72,14 +77,17 @@ def _something_comes(tee: socket.socket) -> bool:
     """Wait for the first word of the relay; False if it is that there is nothing to record."""
     tee.setblocking(True)
     with contextlib.suppress(OSError):
-        select.select([tee], [], [])
+        if not select.select([tee], [], [], _LOADING_AFTER_S)[0]:
+            for module in _NEEDED:
+                importlib.import_module(module)
+            select.select([tee], [], [])
         first = tee.recv(1, socket.MSG_PEEK)
         return bool(first) and first[0] != Kind.END
     return False
 
 
 def _record(order: dict[str, Any], tee: socket.socket, dumps: SimpleQueue[None]) -> None:
-    # Only now, as it takes more time than all else of a run that has nothing to record.
+    # Only now, or while it waits: it takes more time than all else of a run that has nothing to record.
     from proxy.intake import Intake
     from recordings.errors import RecordingError
     from recordings.keeping import Keeping

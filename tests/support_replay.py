@@ -83,12 +83,12 @@ EPOCHS = 6
 PROGRAM = """
 import json, sys
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 
 if __name__ == "__main__":
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     runner = ZMQRunner(Tube.from_specification(sys.argv[1]))
     with runner:
         try:
@@ -103,7 +103,7 @@ if __name__ == "__main__":
 ALONE = """
 import json, sys
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 import noob.runner.zmq.runner as noob_runner
 
@@ -134,8 +134,8 @@ class Played:
 
 if __name__ == "__main__":
     noob_runner.mp = Processes()
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     runner = ZMQRunner(Tube.from_specification(sys.argv[1]))
     runner._runner_id = sys.argv[2]
     with runner:

@@ -23,13 +23,13 @@ TUBE_PROGRAM = """
 import json, sys
 from pathlib import Path
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 
 tube = Tube.from_specification(sys.argv[1])
 seen = {"event": 0, "router": 0}
-# A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-PingMsg(node_id="").to_bytes()
+# A process that noob forks while pydantic sets up for its first message hangs at its own.
+Message.from_bytes([PingMsg(node_id="").to_bytes()])
 with ZMQRunner(tube) as runner:
     async def count_event(message):
         seen["event"] += 1

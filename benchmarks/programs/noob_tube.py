@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 from noob.tube import TubeSpecification
 
@@ -57,8 +57,8 @@ def main() -> None:
             noob_id="bench", noob_model="noob.tube.TubeSpecification", noob_version="1003.0.0", nodes=nodes
         )
     )
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     runner = ZMQRunner(tube)
     began = time.perf_counter()
     runner.init()

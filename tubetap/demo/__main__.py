@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from noob import Tube
-from noob.network.message import MessageType, PingMsg
+from noob.network.message import Message, MessageType, PingMsg
 from noob.runner.zmq import ZMQRunner
 
 
@@ -14,8 +14,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="stop after this many (default: run until interrupted)")
     arguments = parser.parse_args()
     tube = Tube.from_specification(str(Path(__file__).with_name("tube.yaml")))
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(type=MessageType.ping, node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(type=MessageType.ping, node_id="").to_bytes()])
     with ZMQRunner(tube) as runner:
         try:
             for result in runner.iter(arguments.epochs):

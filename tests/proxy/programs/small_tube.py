@@ -9,7 +9,7 @@ from pathlib import Path
 
 import transcribe  # noqa: F401
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import ZMQRunner
 
 TUBE = Path(__file__).with_name("small_tube.yaml")
@@ -71,8 +71,8 @@ def run(arguments):
     """Run the tube once; return what it gave, and who sent the events."""
     events = []
     tube = Tube.from_specification(str(TUBE))
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     with ZMQRunner(tube) as runner:
         runner.command.add_callback("inbox", lambda message: events.append(message.node_id))
         if arguments.free_run:

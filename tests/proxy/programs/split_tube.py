@@ -8,7 +8,7 @@ import sys
 
 import noob.runner.zmq.runner as zmq_runner
 from noob import Tube
-from noob.network.message import PingMsg
+from noob.network.message import Message, PingMsg
 from noob.runner.zmq import NodeRunner, ZMQRunner
 from small_tube import TUBE, hold
 
@@ -26,8 +26,8 @@ class Elsewhere(NodeRunner):
 def main():
     zmq_runner.NodeRunner = Elsewhere
     tube = Tube.from_specification(str(TUBE))
-    # A process that noob forks while pydantic sets up its serialiser, at its first use, hangs at its own.
-    PingMsg(node_id="").to_bytes()
+    # A process that noob forks while pydantic sets up for its first message hangs at its own.
+    Message.from_bytes([PingMsg(node_id="").to_bytes()])
     with ZMQRunner(tube, _runner_id=RUNNER_ID) as runner:
         outboxes = {name: node["outbox"] for name, node in runner.command._nodes.items()}
         results = [runner.process() for _ in range(6)]
