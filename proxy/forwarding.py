@@ -21,6 +21,7 @@ from proxy.endpoint import Journal
 from proxy.errors import ProxyError
 from proxy.frames import Kind
 from proxy.links import Link, Listener
+from proxy.loop import run
 from proxy.processes import command_line, parent_of, peer_pid
 from proxy.relay import Relay, prepare_process
 from proxy.rewrite import AddressRewriter, Place
@@ -263,4 +264,4 @@ def main(arguments: list[str]) -> None:
             relay.forward(forward, Bound.inherited(forward.listen, descriptor))
         await relay.run()
 
-    asyncio.run(serve())
+    run(serve())

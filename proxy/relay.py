@@ -20,6 +20,7 @@ from typing import Any
 from proxy.endpoint import Endpoint, Journal
 from proxy.frames import Kind, fact_frame
 from proxy.links import Flow, Link, Listener
+from proxy.loop import run
 from proxy.processes import ExitWatch, is_alive
 from proxy.tee import Tee
 
@@ -357,4 +358,4 @@ def main(arguments: list[str]) -> None:
         )
         await relay.run()
 
-    asyncio.run(serve())
+    run(serve())

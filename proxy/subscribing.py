@@ -23,6 +23,7 @@ from proxy.endpoint import Journal
 from proxy.errors import ProxyError
 from proxy.frames import Kind, fact_frame, header
 from proxy.hello import Unreadable, hello_of, our_hello, socket_type_in
+from proxy.loop import run
 from proxy.processes import command_line, is_alive, parent_of, peer_pid
 from proxy.relay import Relay, prepare_process
 from proxy.rewrite import addresses
@@ -276,4 +277,4 @@ def main(arguments: list[str]) -> None:
             relay.listen(Outbox(address, node))
         await relay.run()
 
-    asyncio.run(serve())
+    run(serve())
