@@ -9,9 +9,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
-from decoders.zmtp.encoding import message_bytes
+from decoders.zmtp.encoding import MORE, frame_head, message_bytes
 
 __all__ = ["Echoed", "Echoes"]
+
+_LARGE = 16 << 10  # bytes from which on a frame is not copied
+_PIECE = 256 << 10
 
 
 class Echoed(Protocol):
@@ -34,8 +37,9 @@ class Echoes(Generic[Item]):
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._data = bytearray()
-        self._base = 0  # the place of the first byte
+        self._base = self._end = 0  # the places of the first byte and after the last one
+        self._pieces: list[bytes | bytearray] = []
+        self._starts: list[int] = []  # the place of each piece's first byte
         self._ends: list[int] = []
         self._items: list[Item] = []
         self._numbers: list[int] = []
@@ -47,12 +51,18 @@ class Echoes(Generic[Item]):
         if size > self._most_bytes // 2:
             self._break()
             return
-        self._data += message_bytes(frames)
-        item.end = self._base + len(self._data)
+        if size < _LARGE:
+            self._add(message_bytes(frames))
+        else:
+            last = len(frames) - 1
+            for number, frame in enumerate(frames):
+                self._add(frame_head(len(frame), MORE if number < last else 0))
+                self._add(frame)
+        item.end = self._end
         self._ends.append(item.end)
         self._items.append(item)
         self._numbers.append(item.message)
-        if len(self._data) > 2 * self._most_bytes:
+        if self._end - self._base > 2 * self._most_bytes:
             self._drop(bisect_right(self._ends, item.end - self._most_bytes))
 
     def __contains__(self, connection: int) -> bool:
@@ -62,7 +72,7 @@ class Echoes(Generic[Item]):
     def begin(self, connection: int, end: int, begun: bytes) -> bool:
         """Let a connection follow after the message that ends at `end`, of the next one of which it had
         `begun`; False if that is not what comes next."""
-        if end < self._base or not self._data.startswith(begun, end - self._base):
+        if end < self._base or len(begun) > self._end - end or not self._is_at(end, memoryview(begun)):
             return False
         self._places[connection] = end + len(begun)
         return True
@@ -76,8 +86,8 @@ class Echoes(Generic[Item]):
         place = self._places.get(connection)
         if place is None:
             return 0, (), None
-        size = min(len(data), self._base + len(self._data) - place)
-        if size <= 0 or not self._data.startswith(data[:size], place - self._base):
+        size = min(len(data), self._end - place)
+        if size <= 0 or not self._is_at(place, data[:size]):
             return 0, (), None
         self._places[connection] = stop = place + size
         first, last = bisect_right(self._ends, place), bisect_right(self._ends, stop)
@@ -90,22 +100,56 @@ class Echoes(Generic[Item]):
             return cut
         place = self._places.pop(connection)
         complete = bisect_right(self._ends, place)
-        begin = self._ends[complete - 1] if complete else self._base
-        return bytes(self._data[begin - self._base : place - self._base])
+        return self._between(self._ends[complete - 1] if complete else self._base, place)
+
+    def _add(self, data: bytes) -> None:
+        """Put bytes at the end: small ones together, large ones as they are."""
+        pieces = self._pieces
+        if len(data) >= _LARGE:
+            pieces.append(data)
+            self._starts.append(self._end)
+        elif pieces and type(pieces[-1]) is bytearray and len(pieces[-1]) < _PIECE:
+            pieces[-1] += data
+        else:
+            pieces.append(bytearray(data))
+            self._starts.append(self._end)
+        self._end += len(data)
+
+    def _is_at(self, place: int, data: memoryview) -> bool:
+        """Tell whether `data`, no more than there is, are the bytes from `place` on."""
+        number = bisect_right(self._starts, place) - 1
+        while data:
+            piece = self._pieces[number]
+            start = place - self._starts[number]
+            size = min(len(data), len(piece) - start)
+            if not piece.startswith(data[:size], start):
+                return False
+            place, data, number = place + size, data[size:], number + 1
+        return True
+
+    def _between(self, place: int, end: int) -> bytes:
+        number = bisect_right(self._starts, place) - 1
+        parts: list[bytes | bytearray] = []
+        while place < end:
+            start = place - self._starts[number]
+            parts.append(self._pieces[number][start : start + end - place])
+            place, number = place + len(parts[-1]), number + 1
+        return b"".join(parts)
 
     def _break(self) -> None:
         """Forget all: what comes next does not follow on what was before."""
-        self._stop_all(self._base + len(self._data) + 1)
-        self._base += len(self._data) + 1
-        for kept in (self._data, self._ends, self._items, self._numbers):
+        self._stop_all(self._end + 1)
+        self._base = self._end = self._end + 1
+        for kept in (self._pieces, self._starts, self._ends, self._items, self._numbers):
             kept.clear()
 
     def _drop(self, count: int) -> None:
         """Forget the oldest messages."""
         base = self._ends[count - 1]
         self._stop_all(base)
-        del self._data[: base - self._base]
         del self._ends[:count], self._items[:count], self._numbers[:count]
+        pieces = bisect_right(self._starts, base) - 1
+        del self._pieces[:pieces], self._starts[:pieces]
         self._base = base
 
     def _stop_all(self, before: int) -> None:

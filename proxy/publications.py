@@ -121,6 +121,9 @@ class Publications:
         self._first_kept = self._head  # the last one whose frames were let go, or the head
         self._index: dict[Key, deque[_Publication]] | None = None  # made when first needed
         self._echoes = Echoes[_Publication](most_echoed)
+        self._echoed: dict[
+            int, Frames | None
+        ] = {}  # the last that was found so, of a connection that follows
 
     @property
     def waiting(self) -> int:
@@ -147,6 +150,7 @@ class Publications:
     def leave(self, connection: int) -> None:
         """Forget a connection; `settle` it first if its parser is still needed."""
         self._waiting.discard(connection)
+        self._echoed.pop(connection, None)
         if connection in self._echoes:
             self._echoes.stop(connection)
         self._missed.pop(connection, None)
@@ -172,8 +176,10 @@ class Publications:
         size, numbers, last = echoes.follow(connection, data)
         if size:
             self._waiting.discard(connection)
-        if last is not None and last.message > place.message:
-            self._move(connection, place, last)
+        if last is not None:
+            self._echoed[connection] = last.frames
+            if last.message > place.message:
+                self._move(connection, place, last)
         if size < len(data):
             self.settle(connection, parser)
         return size, numbers
@@ -181,7 +187,7 @@ class Publications:
     def settle(self, connection: int, parser: StreamParser) -> None:
         """Bring the parser of what a connection carries up to date."""
         if connection in self._echoes:
-            parser.restart(self._echoes.stop(connection), after=self._places[connection].frames)
+            parser.restart(self._echoes.stop(connection), after=self._echoed.pop(connection, None))
 
     def numbers(self, connection: int, messages: Sequence[Frames], first_new: int) -> Sequence[int]:
         """Return the number of each of `messages`, which a connection carried one after the other: that of

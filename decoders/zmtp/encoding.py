@@ -29,10 +29,13 @@ def command_bytes(name: bytes, body: bytes = b"") -> bytes:
 
 
 def frame_bytes(body: bytes, flags: int) -> bytes:
-    """Return one frame with the short size when it fits, the long one when not, as every peer writes it."""
-    if len(body) < 256:
-        return bytes((flags, len(body))) + body
-    return long_head(flags, len(body)) + body
+    """Return one frame as every peer writes it."""
+    return frame_head(len(body), flags) + body
+
+
+def frame_head(size: int, flags: int) -> bytes:
+    """Return what stands before a body: its size in the short form if it fits, in the long one if not."""
+    return bytes((flags, size)) if size < 256 else long_head(flags, size)
 
 
 def long_head(flags: int, size: int) -> bytes:

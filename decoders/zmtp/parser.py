@@ -95,7 +95,7 @@ class StreamParser:
         self._size = 0  # their bytes, as far as they came in long frames
         self._flags = 0  # of the long frame being put together,
         self._missing = 0  # the bytes it still lacks,
-        self._body: list[bytes | bytearray] = []  # and the pieces there are
+        self._body: list[bytes | bytearray | memoryview] = []  # and the pieces there are
 
     @property
     def ready(self) -> bool:
@@ -174,7 +174,7 @@ class StreamParser:
     def _read(self, chunk: bytes | bytearray | memoryview, events: list[Event]) -> None:
         if self._missing:
             size = min(self._missing, len(chunk))
-            self._keep(bytes(chunk[:size]))
+            self._keep(_steady(chunk[:size]))
             if self._missing:
                 return
             body, self._body = b"".join(self._body), []
@@ -302,7 +302,7 @@ class StreamParser:
         if self._size + size > self._max_message:
             raise Malformed(f"a message of more than {self._max_message:,} bytes")
 
-    def _keep(self, piece: bytes) -> None:
+    def _keep(self, piece: bytes | memoryview) -> None:
         """Keep a piece of the frame being put together; small ones are joined, so that none costs much."""
         self._missing -= len(piece)
         body = self._body
@@ -352,6 +352,13 @@ class StreamParser:
             self._subscriptions = socket_type in _SUBSCRIBERS
         # Subscriptions in message form are looked for in `_complete` only.
         self._short, self._long = (0, -1) if self._subscriptions else (2, LONG)
+
+
+def _steady(piece: bytes | bytearray | memoryview) -> bytes | memoryview:
+    """Return a piece that nobody changes, without copying it where it is most of what it is a view of."""
+    if type(piece) is memoryview and type(piece.obj) is bytes and len(piece) * 2 >= len(piece.obj):
+        return piece
+    return bytes(piece)
 
 
 def _sealed(name: str, data: bytes) -> Command:

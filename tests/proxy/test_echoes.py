@@ -3,12 +3,15 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.zmtp import StreamParser, command_bytes, message_bytes
+from proxy import echoes
+from proxy.echoes import Echoes
 from proxy.frames import Kind
 from proxy.publications import Publications
 from recordings.recording import Recording
@@ -88,14 +91,25 @@ def content(recording: Recording) -> list[object]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(cases(), st.sampled_from([100, 700, 1 << 20]))
-def test_they_are_the_same_as_those_that_are_parsed(case: Case, most_echoed: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+@given(cases(), st.sampled_from([100, 700, 1 << 20]), st.sampled_from([16 << 10, 40]))
+def test_they_are_the_same_as_those_that_are_parsed(case: Case, most_echoed: int, large: int) -> None:
+    sizes = patch.multiple(echoes, _LARGE=large, _PIECE=2 * large)  # in how many pieces they are kept
+    with tempfile.TemporaryDirectory() as folder, sizes:
         found, _ = play(case, Path(folder) / "found.mcap", most_echoed)
         parsed, none = play(case, Path(folder) / "parsed.mcap", 0)
         with found, parsed:
             assert none == 0
             assert content(found) == content(parsed)
+
+
+def test_what_a_connection_never_got_is_no_example_for_it(tmp_path: Path) -> None:
+    """After a gap a message is looked for that begins like the last one of this connection."""
+    stream = b"\0(" + b"b" * 40 + b"\0\0" * 11 + b"\0(" + b"b" * 40
+    case = Case((PING + stream, stream, stream), ((1, 200), (0, 2), (0, 0)))
+    found, _ = play(case, tmp_path / "found.mcap", 100)
+    parsed, _ = play(case, tmp_path / "parsed.mcap", 0)
+    with found, parsed:
+        assert content(found) == content(parsed)
 
 
 def test_all_but_the_first_copies_are_found_without_being_parsed(tmp_path: Path) -> None:
@@ -106,6 +120,31 @@ def test_all_but_the_first_copies_are_found_without_being_parsed(tmp_path: Path)
         assert len(recording.rows) == 1000
         assert all(len(recording.deliveries(row)) == 4 for row in range(1000))
     assert echoed > 2.7 * len(stream)
+
+
+def test_large_messages_are_not_copied(tmp_path: Path) -> None:
+    pictures = [bytes([number]) * (1 << 20) for number in range(12)]
+    stream = b"".join(message_bytes((b"event", picture)) for picture in pictures)
+    size = len(stream) // 12
+    turns = [(connection, size) for _ in range(12) for connection in range(3)]
+    recording, echoed = play(Case((stream,) * 3, tuple(turns)), tmp_path / "run.mcap", 4 << 20)
+    with recording:
+        assert [recording.frames(row)[1] for row in range(12)] == pictures
+        assert all(len(recording.deliveries(row)) == 3 for row in range(12))
+    assert echoed > 1.8 * len(stream)
+
+    kept = Echoes[_Item](4 << 20)
+    for number, picture in enumerate(pictures):
+        kept.append(_Item(number), (b"event", picture), 5 + len(picture))
+    assert [piece for piece in kept._pieces if len(piece) > 100][-4:] == pictures[-4:]
+    assert all(any(piece is picture for piece in kept._pieces) for picture in pictures[-4:])
+    assert len(kept._pieces) <= 2 * 10
+
+
+@dataclass
+class _Item:
+    message: int
+    end: int = -1
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 9, 10, 12, 13, 300, 311])
