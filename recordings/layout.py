@@ -36,6 +36,8 @@ BLOCK_OPCODE: Final = 0x80
 hurry (see `block`). MCAP reserves 0x80 and up for applications, and other readers pass over it."""
 
 CHUNK_BYTES: Final = 1 << 20
+"""At how many bytes a chunk is closed; one of few messages, which are large, at four times as many."""
+CHUNK_FEW: Final = 16
 CHUNK_AGE_NS: Final = 50_000_000
 """How old a chunk gets: half of what `kill -9` may cost; the other half is for a writer that is late.
 """

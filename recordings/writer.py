@@ -20,6 +20,7 @@ from recordings.frames import encode_frames, encode_overflow
 from recordings.layout import (
     CHUNK_AGE_NS,
     CHUNK_BYTES,
+    CHUNK_FEW,
     MAX_PREFIX,
     MAX_PREFIX_FRAMES,
     MAX_SESSION_PAYLOAD,
@@ -165,7 +166,7 @@ class RecordingWriter:
             epochs.append(envelope.epoch)
             number += 1
             size += 31 + length
-            if size >= limit:
+            if size >= limit and (len(epochs) >= CHUNK_FEW or size >= 4 * limit):
                 if out and connection is not None:
                     pending.deliver(connection, first, number - first, time_ns)
                 failure = self._close_chunk(pending, number, size, failure)

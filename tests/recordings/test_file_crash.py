@@ -238,7 +238,15 @@ def test_chunks_are_written_when_they_are_old_or_large(tmp_path: Path) -> None:
     writer.flush()
     before = writer.size
     big = event("a", 2, '"' + "x" * (1 << 20) + '"')
+    for _ in range(3):
+        writer.message(now, 0, 0, "out", big, read_envelope(big))
+    assert writer.size == before
     writer.message(now, 0, 0, "out", big, read_envelope(big))
+    assert writer.size > before
+    before = writer.size
+    smaller = event("a", 2, '"' + "x" * (1 << 16) + '"')
+    for _ in range(16):
+        writer.message(now, 0, 0, "out", smaller, read_envelope(smaller))
     assert writer.size > before
     writer.delivered(1, 0, now)
     before = writer.size
