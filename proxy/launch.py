@@ -1,8 +1,9 @@
 """Starts our own processes: with this interpreter and this import path, whatever the environment says.
 
 The user's PYTHONPATH and working folder are the target program's business; a `proxy.py` in them must not be
-taken for ours. The processes get a session of their own, so that a terminal's Ctrl-C or hang-up does not
-reach them.
+taken for ours. The processes get a process group of their own, so that a terminal's keys do not reach them
+(they ignore its hang-up), but no session: Linux shares the processors out among sessions, and we are not to
+have more of them than the program.
 """
 
 import os
@@ -45,7 +46,7 @@ def start(
         stdout=stdout,
         stderr=stderr,
         pass_fds=tuple(descriptors),
-        start_new_session=True,
+        process_group=0,
         cwd="/",
         env={**_ALLOCATION, **os.environ},
     )
