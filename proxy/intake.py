@@ -28,6 +28,17 @@ _TICK_S = 0.02
 _LONGEST_LINE = 64 << 10
 _GRACE_S = 0.2
 
+_FRAMES_AT_ONCE = 8
+_BEHIND_BYTES = 128 << 10
+"""A recorder that gets so many bytes at once does not keep up, and stops giving way. Until then what it has
+to do between two batches of the tee is not to hold up anybody who waits for the same processor."""
+
+
+def _give_way() -> None:
+    """Let others run who wait for this processor."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+
 
 class _Lines:
     """The program's standard output or error, line by line."""
@@ -159,8 +170,11 @@ class Intake:
             return
         self._taken += len(data)
         frame = self.capture.frame
-        for kind, connection, time_ns, payload in self._frames.feed(data):
+        keeps_up = len(data) < _BEHIND_BYTES
+        for number, (kind, connection, time_ns, payload) in enumerate(self._frames.feed(data), 1):
             frame(kind, connection, time_ns, payload)
+            if keeps_up and not number % _FRAMES_AT_ONCE:
+                _give_way()
             if kind is Kind.END:
                 self._ended = True
 
