@@ -121,9 +121,7 @@ class Publications:
         self._first_kept = self._head  # the last one whose frames were let go, or the head
         self._index: dict[Key, deque[_Publication]] | None = None  # made when first needed
         self._echoes = Echoes[_Publication](most_echoed)
-        self._echoed: dict[
-            int, Frames | None
-        ] = {}  # the last that was found so, of a connection that follows
+        self._echoed: dict[int, Frames | None] = {}  # the last message found so, of each that follows
 
     @property
     def waiting(self) -> int:

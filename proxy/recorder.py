@@ -6,7 +6,6 @@ everybody else was killed, it puts the program's sockets back.
 """
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -21,13 +20,13 @@ from typing import Any
 
 from proxy.endpoint import put_back_all
 from proxy.frames import Kind
+from proxy.garbage import collect_seldom
 from proxy.processes import Stream
 from proxy.reservation import remove_empty
 
 __all__ = ["main", "order_bytes"]
 
 _LENGTH = 8
-_NEEDED = ("proxy.intake", "recordings.keeping", "recordings.writers")
 _LOADING_AFTER_S = 0.15
 """After which wait what it takes to record is loaded although nothing has come: a short program ends before,
 and with a longer one it would compete just when that begins to talk, as when noob starts its nodes."""
@@ -78,8 +77,7 @@ def _something_comes(tee: socket.socket) -> bool:
     tee.setblocking(True)
     with contextlib.suppress(OSError):
         if not select.select([tee], [], [], _LOADING_AFTER_S)[0]:
-            for module in _NEEDED:
-                importlib.import_module(module)
+            importlib.import_module("proxy.intake")  # and with it all that `_record` needs
             select.select([tee], [], [])
         first = tee.recv(1, socket.MSG_PEEK)
         return bool(first) and first[0] != Kind.END
@@ -93,9 +91,7 @@ def _record(order: dict[str, Any], tee: socket.socket, dumps: SimpleQueue[None])
     from recordings.keeping import Keeping
     from recordings.writers import let_go, writer_for
 
-    # What is recorded makes no cycles: looking for them among all that waits for a copy costs a tenth.
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+    collect_seldom()
     try:
         keeping = Keeping(**order["keeping"])
         writer = writer_for(keeping, Path(order["path"]), facts=order["facts"], force=order["force"])

@@ -7,7 +7,6 @@ break traffic.
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import resource
@@ -20,6 +19,7 @@ from typing import Any
 
 from proxy.endpoint import Endpoint, Journal
 from proxy.frames import Kind, fact_frame
+from proxy.garbage import collect_seldom
 from proxy.links import Flow, Link, Listener
 from proxy.loop import run
 from proxy.processes import ExitWatch, is_alive
@@ -332,9 +332,8 @@ def _facts(endpoint: Endpoint, report: dict[str, Any]) -> dict[str, Any]:
 
 def prepare_process() -> None:
     """Let this process have as many sockets as the system allows, outlive a terminal's signals, and seldom
-    look for garbage: only connections that were closed leave any."""
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+    look for garbage."""
+    collect_seldom()
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
