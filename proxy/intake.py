@@ -27,6 +27,8 @@ _READ_BYTES = 1 << 20
 _TICK_S = 0.02
 _LONGEST_LINE = 64 << 10
 _GRACE_S = 0.2
+_ON_ITS_WAY_S = 0.1
+"""How long a flight recorder that is told to write waits for what the relay has already passed on."""
 
 _FRAMES_AT_ONCE = 8
 _BEHIND_BYTES = 128 << 10
@@ -95,6 +97,7 @@ class Intake:
         self._lines: dict[int, _Lines] = {}
         self._files: tuple[Path, ...] = ()
         self._dumps = dumps
+        self._dump_s: float | None = None  # when to do so
         self.capture = Capture(writer)
         tee.setblocking(False)
         self._listen(tee.fileno(), self._read_tee)
@@ -137,8 +140,11 @@ class Intake:
         for key, _ in ready:
             key.data()
         self.capture.tick(time.time_ns())
-        if not self._dumps.empty():
+        if self._dump_s is None and not self._dumps.empty():
             self._dumps.get()
+            self._dump_s = time.monotonic() + _ON_ITS_WAY_S
+        if self._dump_s is not None and time.monotonic() >= self._dump_s:
+            self._dump_s = None
             try:
                 dump(self._writer)
             except DiskError as error:
