@@ -8,7 +8,7 @@ types, never `object`; numpy only interprets bytes here, it never unpickles.
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -295,16 +295,29 @@ def number_dtype(code: str, byte_order: str = "|", unit: str = "") -> DType:
     return _dtype(f"{byte_order}{code}" if byte_order != "=" else code)
 
 
-def record_dtype(fields: Sequence[tuple[str, DType, int]], itemsize: int) -> DType:
-    """Return the type of records of `itemsize` bytes with (name, type, offset) each; DecodeError if none."""
-    names, formats, offsets = [], [], []
-    for name, format, offset in fields:
-        if not 0 <= offset <= itemsize - format.itemsize:
-            raise DecodeError(f"field {name[:40]!r} lies outside of its record")
-        names.append(name)
-        formats.append(format)
-        offsets.append(offset)
-    return _dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+class RecordField(NamedTuple):
+    """A field of records: its name, type and offset in bytes, and the other name that numpy lets it have."""
+
+    name: str
+    dtype: DType
+    offset: int
+    title: str | None = None
+
+
+def record_dtype(fields: Sequence[RecordField], itemsize: int) -> DType:
+    """Return the type of records of `itemsize` bytes that have these fields; DecodeError if there is none."""
+    for field in fields:
+        if not 0 <= field.offset <= itemsize - field.dtype.itemsize:
+            raise DecodeError(f"field {field.name[:40]!r} lies outside of its record")
+    return _dtype(
+        {
+            "names": [field.name for field in fields],
+            "formats": [field.dtype for field in fields],
+            "offsets": [field.offset for field in fields],
+            "titles": [field.title for field in fields],
+            "itemsize": itemsize,
+        }
+    )
 
 
 def nested_dtype(base: DType, shape: Sequence[int]) -> DType:
@@ -351,7 +364,10 @@ def _shown(length: int, most: int) -> list[int | None]:
 def _cell(scalar: Any) -> str:
     if isinstance(scalar, np.floating | np.complexfloating):
         text = str(scalar)
-        return text if len(text) <= 10 else f"{scalar:.6g}"
+        if len(text) <= 10:
+            return text
+        with np.errstate(invalid="ignore"):  # of a signalling NaN
+            return f"{scalar:.6g}"
     if isinstance(scalar, np.bytes_ | np.void) and not scalar.dtype.names:
         return f"b'{safe_bytes(scalar.tobytes().rstrip(bytes(1)), 40)}'"
     if isinstance(scalar, np.datetime64):

@@ -8,7 +8,7 @@ says; an array of objects or of variable strings is shown as its list of values.
 from collections.abc import Mapping as AbstractMapping
 from typing import NamedTuple
 
-from decoders.arrays import ArrayView, DType, Order, nested_dtype, number_dtype, record_dtype
+from decoders.arrays import ArrayView, DType, Order, RecordField, nested_dtype, number_dtype, record_dtype
 from decoders.errors import DecodeError
 from decoders.pickles.known_python import Recogniser
 from decoders.pickles.look import (
@@ -71,7 +71,7 @@ def dtype_of(value: Value, depth: int = 0) -> DType:
     )
 
 
-def _fields(names: Collection, fields: Mapping, depth: int) -> list[tuple[str, DType, int]]:
+def _fields(names: Collection, fields: Mapping, depth: int) -> list[RecordField]:
     if max(len(names.items), len(fields.keys)) > _MOST_FIELDS:
         raise DecodeError(f"its type has more than {_MOST_FIELDS:,} fields")
     found = []
@@ -80,7 +80,12 @@ def _fields(names: Collection, fields: Mapping, depth: int) -> list[tuple[str, D
         offset = integer(entry[1]) if len(entry) > 1 else None
         if not isinstance(name, str) or offset is None:
             raise DecodeError("a field of its type has no place")
-        found.append((name, dtype_of(entry[0], depth + 1), offset))
+        title = entry[2] if len(entry) > 2 else None
+        found.append(
+            RecordField(
+                name, dtype_of(entry[0], depth + 1), offset, title if isinstance(title, str) else None
+            )
+        )
     return found
 
 

@@ -27,8 +27,7 @@ from recordings.walk import FoundChunk, Walk
 from recordings.writer import RecordingWriter
 from tests.support_mcap import T0, Sent, Traffic, event, introduce, plain
 
-settings.register_profile("files", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-files = settings(settings.get_profile("files"), max_examples=150)
+files = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
