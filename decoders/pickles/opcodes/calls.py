@@ -16,6 +16,11 @@ from decoders.pickles.values import (
 
 _LONGEST_NAME = 4096  # characters
 
+_PLAIN_BASES = frozenset(
+    f"builtins.{kind.__name__}"
+    for kind in (bytearray, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)
+)
+
 
 @opcode(b"c")
 def _global(machine: Machine) -> None:
@@ -130,13 +135,16 @@ def _call(
 
 
 def _made_by_copyreg(function: Global, args: list[Value]) -> Call:
-    """Return what protocols 0 and 1 make with functions of `copyreg` as what protocol 2 has for it."""
+    """Return what protocols 0 and 1 make with functions of `copyreg` as what protocol 2 has for it.
+
+    A base that is no plain type of Python's stays in sight: unpickling imports and calls it.
+    """
     match function.name, args:
-        case "_reconstructor", [made, Global(name="object"), None]:
+        case "_reconstructor", [made, Global(path="builtins.object"), None]:
             return Call(made, [], "NEWOBJ")
-        case "_reconstructor", [made, Global(name="tuple"), Collection(kind="tuple", items=items)]:
+        case "_reconstructor", [made, Global(path="builtins.tuple"), Collection(kind="tuple", items=items)]:
             return Call(made, items, "NEWOBJ")
-        case "_reconstructor", [made, Global(), state]:
+        case "_reconstructor", [made, Global(path=base), state] if base in _PLAIN_BASES:
             return Call(made, [state], "NEWOBJ")
         case "__newobj__", [made, *rest]:
             return Call(made, rest, "NEWOBJ")
