@@ -14,6 +14,9 @@ __all__ = ["FrameReader", "Kind", "fact_frame", "header"]
 
 _HEADER = struct.Struct("<BIQI")
 
+_LONG = 16 << 10
+"""From so many bytes on, what is there of a chunk is given out at once and not put together with the rest."""
+
 
 class Kind(enum.IntEnum):
     """What a frame says; `IN` and `OUT` carry traffic, the others JSON."""
@@ -45,16 +48,25 @@ def fact_frame(kind: Kind, connection: int, time_ns: int, fact: dict[str, Any]) 
 
 
 class FrameReader:
-    """Bytes as they come in, whole frames out."""
+    """Bytes as they come in, frames out; of a long chunk of traffic in pieces, as they come."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []  # the pieces of a frame that is not whole yet
         self._missing = 0  # what it lacks; 0 while not even its header is there
+        self._chunk: tuple[Kind, int, int] | None = None  # of which a piece was given out
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, int, int, memoryview]]:
-        """Yield `(kind, connection, time_ns, payload)` for each whole frame; payloads are views."""
+        """Yield `(kind, connection, time_ns, payload)` for each frame or piece; payloads are views."""
         view = memoryview(data)
-        if self._rest:
+        if self._chunk is not None:
+            piece = view[: self._missing]
+            chunk = self._chunk
+            self._missing -= len(piece)
+            if not self._missing:
+                self._chunk = None
+            yield *chunk, piece
+            view = view[len(piece) :]
+        elif self._rest:
             if len(data) < self._missing:
                 self._rest.append(data)
                 self._missing -= len(data)
@@ -70,12 +82,17 @@ class FrameReader:
         position, end, header = 0, len(view), _HEADER.size
         self._rest, self._missing = [], 0
         while end - position >= header:
-            kind, connection, time_ns, length = _HEADER.unpack_from(view, position)
+            number, connection, time_ns, length = _HEADER.unpack_from(view, position)
+            kind = _KINDS[number]
             stop = position + header + length
             if stop > end:
                 self._missing = stop - end
+                if kind <= Kind.OUT and end - position >= _LONG:
+                    self._chunk = kind, connection, time_ns
+                    yield kind, connection, time_ns, view[position + header :]
+                    return
                 break
-            yield _KINDS[kind], connection, time_ns, view[position + header : stop]
+            yield kind, connection, time_ns, view[position + header : stop]
             position = stop
         if position < end:
             self._rest = [bytes(view[position:])]

@@ -17,6 +17,7 @@ from typing import Any
 from proxy.capture import Capture
 from proxy.frames import FrameReader, Kind
 from proxy.processes import Stream
+from proxy.scheduling import ask_for_long_slices, give_way
 from recordings import records
 from recordings.errors import DiskError
 from recordings.writers import Writer, dump, files_of
@@ -32,14 +33,10 @@ _ON_ITS_WAY_S = 0.1
 
 _FRAMES_AT_ONCE = 8
 _BEHIND_BYTES = 128 << 10
-"""A recorder that gets so many bytes at once does not keep up, and stops giving way. Until then what it has
-to do between two batches of the tee is not to hold up anybody who waits for the same processor."""
-
-
-def _give_way() -> None:
-    """Let others run who wait for this processor."""
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
+_BEHIND_NS = 20_000_000
+"""A recorder that gets so many bytes at once, or bytes that are so old, does not keep up, and stops giving
+way. Until then what it has to do between two batches of the tee is not to hold up anybody who waits for the
+same processor."""
 
 
 class _Lines:
@@ -113,6 +110,7 @@ class Intake:
 
     def run(self) -> None:
         """Record until both the relay and the supervisor are done, or gone."""
+        ask_for_long_slices()
         while self._tee is not None or self._orders is not None:
             self._turn(_TICK_S)
         # What the program wrote last may still be on its way; a pipe that a stray process holds open is not.
@@ -180,7 +178,8 @@ class Intake:
         for number, (kind, connection, time_ns, payload) in enumerate(self._frames.feed(data), 1):
             frame(kind, connection, time_ns, payload)
             if keeps_up and not number % _FRAMES_AT_ONCE:
-                _give_way()
+                keeps_up = time.time_ns() - time_ns < _BEHIND_NS
+                give_way()
             if kind is Kind.END:
                 self._ended = True
 

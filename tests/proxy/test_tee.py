@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import random
 import socket
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.frames import FrameReader, Kind, fact_frame
+from proxy.frames import FrameReader, Kind, fact_frame, header
 from proxy.tee import Tee
 
 LIMIT = 256 << 20
@@ -45,6 +46,23 @@ def test_frames_survive_any_cut(frames: list[tuple[int, bytes]], data: st.DataOb
         ]
         stream = stream[size:]
     assert found == [(kind, {"data": payload.hex()}) for kind, payload in frames]
+
+
+def test_a_long_chunk_is_given_out_piece_by_piece_and_never_copied() -> None:
+    chunk = random.Random(1).randbytes(100_000)
+    facts = fact_frame(Kind.NOTE, 0, 9, {"text": "x" * 50_000})
+    stream = header(Kind.OUT, 7, 8, len(chunk)) + chunk + b"".join(facts) + header(Kind.IN, 7, 9, 3) + b"abc"
+    for size in (1, 1000, 16_384, 40_000, 100_016, 100_017, 100_018, 120_000, len(stream)):
+        reader = FrameReader()
+        reads = [stream[start : start + size] for start in range(0, len(stream), size)]
+        found = [frame for read in reads for frame in reader.feed(read)]
+        out = [part for kind, *about, part in found if kind is Kind.OUT and about == [7, 8]]
+        assert b"".join(out) == chunk
+        assert (len(out) == 1) == (size < 16_384 or size >= 100_017)
+        others = [(kind, bytes(part)) for kind, _, _, part in found if kind is not Kind.OUT]
+        assert others == [(Kind.NOTE, facts[1]), (Kind.IN, b"abc")]
+        if size >= 40_000:
+            assert all(any(part.obj is read for read in reads) for part in out)
 
 
 async def test_everything_arrives_in_order() -> None:
