@@ -18,6 +18,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NAMES = (
     *("burst", "sustained", "large", "fanout", "latency", "tcp", "overload"),
     *("noob_tubes", "startup", "opening", "viewer_live", "viewer", "decoders"),
+    *("stages", "shares"),
 )
 
 

@@ -13,7 +13,7 @@ from recordings.recording import Recording
 
 TITLE = "noob tubes (each node a process of its own)"
 
-_TUBES: dict[str, tuple[str, list[str]]] = {
+TUBES: dict[str, tuple[str, list[str]]] = {
     "4 nodes, process()": ("rate", ["four", "--epochs", "400"]),
     "4 nodes, free-run": ("rate", ["four", "--epochs", "1000", "--free-run"]),
     "VGA camera, process()": ("rate", ["camera", "--epochs", "150"]),
@@ -25,7 +25,7 @@ _FEW = {"4 nodes, process()": ("rate", ["four", "--epochs", "20"])}
 
 def run(quick: bool) -> list[Row]:
     """Each tube direct and tapped, in turn."""
-    tubes = _FEW if quick else _TUBES
+    tubes = _FEW if quick else TUBES
     cases: dict[str, Callable[[], Values]] = {}
     for name, (figure, arguments) in tubes.items():
         for way in ("direct", "tubetap run"):
@@ -66,7 +66,7 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
     """Issue 7's lines on noob."""
     made = [
         at_least(rows, f"{name}: tubetap run", "× direct", 0.9, f"{name}: ≥ 0.9 × direct")
-        for name, (figure, _) in _TUBES.items()
+        for name, (figure, _) in TUBES.items()
         if figure == "rate"
     ]
     case = "chain of 20, init(): tubetap run"

@@ -15,9 +15,9 @@ from typing import IO
 
 __all__ = ["last_line", "python_command", "start", "working_folder"]
 
-_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
-# glibc then keeps freed megabytes for the next large message: fresh pages from the kernel cost more than
-# copying into them. Other systems' allocators don't look at it.
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+"""With these in its environment glibc keeps freed megabytes for the next large message: fresh pages from the
+kernel cost more than copying into them. Other systems' allocators don't look at it."""
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
@@ -48,7 +48,7 @@ def start(
         pass_fds=tuple(descriptors),
         process_group=0,
         cwd="/",
-        env={**_ALLOCATION, **os.environ},
+        env={**ALLOCATION, **os.environ},
     )
 
 

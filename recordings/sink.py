@@ -31,9 +31,9 @@ from recordings.layout import (
 from recordings.locks import lock_for_writing
 from recordings.version import VERSION
 
-CACHED: Final = 64 << 20
+CACHED: Final = 32 << 20
 """Bytes at the end of a growing file that are left in the system's cache, for who follows it."""
-_GIVE_BACK_EVERY: Final = 16 << 20
+_GIVE_BACK_EVERY: Final = 8 << 20
 
 
 class Definitions(Protocol):
