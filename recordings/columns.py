@@ -31,17 +31,18 @@ def pack(values: NDArray[np.generic], *, steps: bool = False) -> Column:
     """Pack integers; `steps` for columns that mostly rise, such as times and positions."""
     column = np.ascontiguousarray(values, dtype=np.int64)
     if steps and len(column):
-        column = np.diff(column, prepend=np.int64(0))
-        first = int(column[0])
+        first, levels = int(column[0]), column
+        column = np.empty_like(levels)
+        np.subtract(levels[1:], levels[:-1], out=column[1:])
         column[0] = column[1] if len(column) > 1 else 0
     else:
         first = 0
         steps = False
     if not len(column):
         return Column(0, 0, False, b"")
-    base = int(column.min())
+    base = int(np.minimum.reduce(column))
     spread = (column - base).view(np.uint64)
-    top = int(spread.max())
+    top = int(np.maximum.reduce(spread))
     width = 0 if top == 0 else 1 if top < 1 << 8 else 2 if top < 1 << 16 else 4 if top < 1 << 32 else 8
     dtype = _WIDTHS[width]
     data = b"" if dtype is None else spread.astype(dtype).tobytes()
