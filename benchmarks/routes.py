@@ -220,7 +220,7 @@ def _tubetap_proxy(stack: contextlib.ExitStack, place: Path, way: Way) -> Callab
     way.meter.watch_children("relay", "proxy.forwarding", "recorder", "proxy.recorder")
 
     def finish() -> Outcome:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # a shell has what it starts in the background ignore SIGINT
         said = process.communicate(timeout=_PATIENCE_S)[1]
         return Outcome(0, 0, time.perf_counter(), file, said.splitlines())
 
