@@ -71,17 +71,22 @@ class Endpoint:
             return False
         return True
 
-    def clean_up(self) -> None:
-        """Remove the second name; the advertised one stays behind, as it does without tubetap."""
-        self._remove_real()
+    def clean_up(self, relay_inode: int) -> None:
+        """Remove the second name; the advertised one stays behind, as it does without tubetap.
+
+        The relay's own socket (`relay_inode`) goes if the agent did not move it, or not yet.
+        """
+        self._remove(self.real, self.inode)
+        self._remove(self.staging, relay_inode)
         if self.wildcard and not os.path.exists(self.path):
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(self.path))
 
-    def _remove_real(self) -> None:
-        if _inode(self.real) == self.inode:
+    @staticmethod
+    def _remove(path: str, inode: int) -> None:
+        if _inode(path) == inode:
             with contextlib.suppress(OSError):
-                os.unlink(self.real)
+                os.unlink(path)
 
 
 def _inode(path: str) -> int | None:

@@ -69,7 +69,8 @@ class _InterposedListener(Listener):
     """Listens where the program had bound, until the program's own socket is gone."""
 
     def __init__(self, relay: "Relay", endpoint: Endpoint) -> None:
-        super().__init__(relay, endpoint.id, _staging_socket(endpoint))
+        sock, self._inode = _staging_socket(endpoint)
+        super().__init__(relay, endpoint.id, sock)
         self.endpoint = endpoint
 
     @property
@@ -95,11 +96,12 @@ class _InterposedListener(Listener):
     def retired(self, *, clean: bool) -> None:
         """Remove the second name, unless the endpoint has been taken over by somebody else."""
         if clean:
-            self.endpoint.clean_up()
+            self.endpoint.clean_up(self._inode)
         self.relay.journal.retired(self.endpoint)
 
 
-def _staging_socket(endpoint: Endpoint) -> socket.socket:
+def _staging_socket(endpoint: Endpoint) -> tuple[socket.socket, int]:
+    """A socket that listens at the endpoint's staging path, and the inode that is there."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(endpoint.staging)
@@ -108,12 +110,13 @@ def _staging_socket(endpoint: Endpoint) -> socket.socket:
         sock.bind(endpoint.staging)
         os.chmod(endpoint.staging, os.stat(endpoint.real).st_mode & 0o7777)
         sock.listen(4096)
+        inode = os.stat(endpoint.staging).st_ino
     except OSError:
         sock.close()
         with contextlib.suppress(OSError):
             os.unlink(endpoint.staging)
         raise
-    return sock
+    return sock, inode
 
 
 class Relay:
@@ -226,8 +229,6 @@ class Relay:
         await writer.drain()
         # The agent now moves our socket to the advertised path. If it gives up instead, so do we.
         if await reader.readline() != b"done\n":
-            with contextlib.suppress(OSError):
-                os.unlink(endpoint.staging)
             listener.retire()
 
     # What the supervisor says.

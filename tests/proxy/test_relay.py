@@ -38,7 +38,8 @@ class Bench:
         self.servers.append(server)
         await self.hand_over(path)
 
-    async def hand_over(self, path: Path, pid: int = 0, *, finish: bool = True) -> dict[str, Any]:
+    async def hand_over(self, path: Path, pid: int = 0, *, finish: bool | None = True) -> dict[str, Any]:
+        """Rename and report; then move the relay's socket, give up (False), or do neither (None)."""
         real = f"{path}.tap"
         inode = path.stat().st_ino
         os.rename(path, real)
@@ -54,6 +55,9 @@ class Bench:
         }
         writer.write(json.dumps(report).encode() + b"\n")
         answer: dict[str, Any] = json.loads(await reader.readline())
+        if finish is None:
+            self.writers.append(writer)
+            return answer
         if finish and "listening" in answer:
             os.rename(real + "+", path)
             writer.write(b"done\n")
@@ -292,6 +296,22 @@ async def test_an_agent_that_gives_up_leaves_nothing_behind(bench: Bench) -> Non
     while Path(f"{path}.tap+").exists() or Path(f"{path}.tap").exists():
         await asyncio.sleep(0.001)
     assert read_journal(bench.folder / "journal") == []
+
+
+async def test_a_relay_that_ends_before_the_agent_has_moved_its_socket_takes_it_away(bench: Bench) -> None:
+    path = bench.folder / "socket"
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"the program")
+        writer.close()
+
+    bench.servers.append(await asyncio.start_unix_server(speak, path))
+    assert await bench.hand_over(path, finish=None) == {"listening": True}
+    assert Path(f"{path}.tap+").exists()
+    await bench.finish()
+    assert not Path(f"{path}.tap+").exists()
+    reader, _ = await bench.connect(path)  # the name is the program's again
+    assert await reader.read() == b"the program"
 
 
 @pytest.mark.parametrize(
