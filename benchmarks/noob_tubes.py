@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from benchmarks.results import Goal, Row, Values, at_least, at_most, find, interleave, ratios
 from benchmarks.routes import PROGRAMS, folder
@@ -41,15 +43,21 @@ def run(quick: bool) -> list[Row]:
     return rows
 
 
+def run_tube(place: Path, arguments: Sequence[str], *, tap: bool) -> dict[str, Any]:
+    """Run a tube, recorded to `run.mcap` in `place` if tapped; return what its program told."""
+    command = [sys.executable, str(PROGRAMS / "noob_tube.py"), *arguments]
+    if tap:
+        command = [sys.executable, "-m", "tubetap", "run", "-o", str(place / "run.mcap"), "--", *command]
+    env = {**os.environ, "NOOB_TMP_DIR": str(place / "noob"), "NOOB_LOGS__DIR": str(place / "logs")}
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
+    told: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    return told
+
+
 def _once(figure: str, arguments: list[str], *, tap: bool) -> Values:
     with folder() as place:
         file = place / "run.mcap"
-        command = [sys.executable, str(PROGRAMS / "noob_tube.py"), *arguments]
-        if tap:
-            command = [sys.executable, "-m", "tubetap", "run", "-o", str(file), "--", *command]
-        env = {**os.environ, "NOOB_TMP_DIR": str(place / "noob"), "NOOB_LOGS__DIR": str(place / "logs")}
-        done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
-        told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+        told = run_tube(place, arguments, tap=tap)
         figures = {"init, s": told["init_s"]} if figure == "init_s" else {"epochs/s": told["rate"]}
         if tap:
             with Recording.open(file) as recording:

@@ -1,9 +1,6 @@
 """Whose the processors are while traffic passes: the program's, the relay's, the recorder's, or nobody's."""
 
-import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,9 +9,9 @@ from typing import Self
 
 import psutil
 
-from benchmarks.noob_tubes import TUBES
+from benchmarks.noob_tubes import TUBES, run_tube
 from benchmarks.results import Row, Values, interleave
-from benchmarks.routes import PROGRAMS, folder
+from benchmarks.routes import folder
 from benchmarks.streams import stream
 
 TITLE = "Shares of all processors while the traffic passes"
@@ -111,12 +108,6 @@ def _stream(way: str, **options: object) -> Values:
 
 def _tube(way: str, arguments: Sequence[str]) -> Values:
     longer = [str(3 * int(argument)) if argument.isdigit() else argument for argument in arguments]
-    with folder() as place:
-        command = [sys.executable, str(PROGRAMS / "noob_tube.py"), *longer]
-        if way != "direct":
-            command = [sys.executable, "-m", "tubetap", "run", "-o", str(place / "run.mcap"), "--", *command]
-        env = {**os.environ, "NOOB_TMP_DIR": str(place / "noob"), "NOOB_LOGS__DIR": str(place / "logs")}
-        with Shares() as shares:
-            done = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=120)
-        told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    with folder() as place, Shares() as shares:
+        told = run_tube(place, longer, tap=way != "direct")
     return shares.last(told["results"] / told["rate"])

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-__all__ = ["last_line", "python_command", "start", "working_folder"]
+__all__ = ["ALLOCATION", "last_line", "python_command", "start", "working_folder"]
 
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 """With these in its environment glibc keeps freed megabytes for the next large message: fresh pages from the
